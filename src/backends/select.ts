@@ -1,0 +1,37 @@
+import { describe } from "../tensor/shape.ts";
+import type { Backend } from "./backend.ts";
+import { reference } from "./reference/reference.ts";
+
+/** Name of a backend. */
+export type BackendName = "reference";
+
+const backends: Readonly<Record<BackendName, Backend>> = { reference };
+
+let current: Backend = reference;
+
+/**
+ * Chooses the backend of every later call that names none.
+ *
+ * @throws RangeError if there is no such backend
+ * @example
+ * setBackend("reference");
+ */
+export function setBackend(name: BackendName): void {
+  current = backendNamed(name);
+}
+
+/** Name of the backend in use. */
+export function getBackend(): BackendName {
+  return current.name as BackendName;
+}
+
+/** The backend of that name; the current one for undefined. */
+export function backendNamed(name: BackendName | undefined): Backend {
+  if (name === undefined) return current;
+  if (!Object.hasOwn(backends, name)) {
+    throw new RangeError(
+      `setBackend: expected one of ${Object.keys(backends).join(", ")}, got ${describe(name)}`,
+    );
+  }
+  return backends[name];
+}

@@ -1,0 +1,159 @@
+import { type Backend, type Statistics, statisticsOf } from "../backends/backend.ts";
+import { type BackendName, backendNamed } from "../backends/select.ts";
+import type { Moments } from "../plan/moments.ts";
+import type { Plan } from "../plan/plan.ts";
+import { toFloat64 } from "../tensor/cast.ts";
+import { sameShape, shapeText } from "../tensor/shape.ts";
+import { asTensor, empty, type Tensor, type TensorLike } from "../tensor/tensor.ts";
+import { finiteNumber } from "./checks.ts";
+
+/** Options that every normalization with weight and bias takes. */
+export interface NormOptions {
+  /** Scale, one element per parameter of the norm; absent = 1. */
+  readonly weight?: TensorLike | null | undefined;
+  /** Shift, of the weight's shape; absent = 0. */
+  readonly bias?: TensorLike | null | undefined;
+  /** Where the result goes: a tensor of the input's dtype and shape. By default a new one. */
+  readonly out?: TensorLike | undefined;
+  /** Which backend computes; by default the one of `setBackend`. */
+  readonly backend?: BackendName | undefined;
+}
+
+/** One normalization, its arguments checked. */
+export interface Request {
+  readonly who: string;
+  readonly plan: Plan;
+  readonly x: Tensor;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly eps: number;
+  readonly out: TensorLike | undefined;
+  readonly backend: BackendName | undefined;
+}
+
+/** What backward needs of a forward. */
+interface Saved {
+  readonly who: string;
+  readonly plan: Plan;
+  readonly x: Tensor;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly statistics: Statistics;
+  /** Whether the statistics were given (running ones), and so do not depend on x. */
+  readonly fixed: boolean;
+  readonly backend: Backend;
+}
+
+/** Gradients of a normalization; dWeight and dBias are null where the norm has no such parameter. */
+export interface Gradients {
+  /** Gradient of the input, of its dtype and shape. */
+  readonly dx: Tensor;
+  /** Gradient of the weight, of its shape. */
+  readonly dWeight: Tensor | null;
+  /** Gradient of the bias, of its shape. */
+  readonly dBias: Tensor | null;
+}
+
+/** Gradients for this dy, by what a forward kept. */
+export type Backward = (dy: TensorLike, out?: TensorLike) => Gradients;
+
+/** A result, and its backward. */
+export interface Forward {
+  readonly y: Tensor;
+  readonly backward: Backward;
+}
+
+/** Moments of the input itself: `xhat = (x - mean) / sqrt(variance + eps)`. */
+export function normalizeByBatch(request: Request): Forward & { readonly moments: Moments } {
+  const backend = backendNamed(request.backend);
+  const y = outputFor(request.who, "out", request.x, request.out);
+  const eps = finiteNumber(request.who, "eps", request.eps);
+  const moments = backend.moments(request.plan, request.x);
+  const statistics = statisticsOf(moments, eps);
+  backend.normalize(request.plan, request.x, statistics, request, y);
+  const saved = savedFrom(request, statistics, false, backend);
+  return { y, moments, backward: (dy, out) => gradients(saved, dy, out) };
+}
+
+/** Given statistics, one mean and variance for each of the plan's: `xhat = (x - mean) / sqrt(variance + eps)`. */
+export function normalizeByFixed(request: Request, mean: Tensor, variance: Tensor): Forward {
+  const backend = backendNamed(request.backend);
+  const y = outputFor(request.who, "out", request.x, request.out);
+  const statistics = fixedStatistics(request, mean, variance);
+  backend.normalize(request.plan, request.x, statistics, request, y);
+  const saved = savedFrom(request, statistics, true, backend);
+  return { y, backward: (dy, out) => gradients(saved, dy, out) };
+}
+
+/** What backward needs, without a forward: the moments are taken of x again. */
+export function saveByBatch(request: Request): Saved {
+  const backend = backendNamed(request.backend);
+  const eps = finiteNumber(request.who, "eps", request.eps);
+  const statistics = statisticsOf(backend.moments(request.plan, request.x), eps);
+  return savedFrom(request, statistics, false, backend);
+}
+
+/** What backward needs, without a forward, where the statistics are given. */
+export function saveByFixed(request: Request, mean: Tensor, variance: Tensor): Saved {
+  return savedFrom(request, fixedStatistics(request, mean, variance), true, backendNamed(request.backend));
+}
+
+/**
+ * Gradients of a normalization.
+ *
+ * Formula: `dx = rstd * (g - mean(g) - xhat * mean(g * xhat))` with `g = dy * weight`; without the mean
+ * terms where the statistics were fixed. `dWeight = sum(dy * xhat)`, `dBias = sum(dy)`.
+ */
+export function gradients(saved: Saved, dy: TensorLike, out: TensorLike | undefined): Gradients {
+  const { who, plan, x, weight, bias, statistics, fixed, backend } = saved;
+  const upstream = gradientOf(who, x, dy);
+  const dx = outputFor(who, "out", x, out);
+  const needsSums = !fixed || weight !== null || bias !== null;
+  const sums = needsSums ? backend.gradSums(plan, x, upstream, statistics, weight) : null;
+  backend.gradInput(plan, x, upstream, statistics, weight, fixed ? null : sums, dx);
+  return {
+    dx,
+    dWeight: sums && weight && parameterGradient(weight, sums.dWeight),
+    dBias: sums && bias && parameterGradient(bias, sums.dBias),
+  };
+}
+
+/** dy as a tensor of x's shape. */
+export function gradientOf(who: string, x: Tensor, dy: TensorLike): Tensor {
+  const upstream = asTensor(who, "dy", dy);
+  if (!sameShape(upstream.shape, x.shape)) {
+    throw new RangeError(
+      `${who}: expected dy of the input's shape ${shapeText(x.shape)}, got ${shapeText(upstream.shape)}`,
+    );
+  }
+  return upstream;
+}
+
+/** The given `out` if it can take the result, else a new tensor like x. */
+export function outputFor(who: string, what: string, x: Tensor, out: TensorLike | undefined): Tensor {
+  if (out === undefined) return empty(x.shape, { dtype: x.dtype });
+  const given = asTensor(who, what, out);
+  if (given.dtype !== x.dtype || !sameShape(given.shape, x.shape)) {
+    throw new RangeError(`${who}: expected ${what} to be a ${x}, got a ${given}`);
+  }
+  return given;
+}
+
+function parameterGradient(parameter: Tensor, values: Float64Array): Tensor {
+  const gradient = empty(parameter.shape, { dtype: parameter.dtype });
+  gradient.data.set(values);
+  return gradient;
+}
+
+function fixedStatistics(request: Request, mean: Tensor, variance: Tensor): Statistics {
+  const eps = finiteNumber(request.who, "eps", request.eps);
+  return {
+    mean: toFloat64(mean.data, mean.dtype).slice(),
+    rstd: toFloat64(variance.data, variance.dtype).map((value) => 1 / Math.sqrt(value + eps)),
+  };
+}
+
+function savedFrom(request: Request, statistics: Statistics, fixed: boolean, backend: Backend): Saved {
+  const { who, plan, x, weight, bias } = request;
+  return { who, plan, x, weight, bias, statistics, fixed, backend };
+}

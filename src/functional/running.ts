@@ -1,0 +1,30 @@
+import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { finiteNumber } from "./checks.ts";
+
+/** How running statistics follow the batch's. */
+export interface RunningOptions {
+  /** Weight in the running average; of the new value by default. Default 0.1. */
+  readonly momentum?: number | undefined;
+  /**
+   * Which value momentum weighs: "new" in PyTorch (`running = (1 - m) * running + m * batch`),
+   * "old" in MegEngine, ONNX, Keras and TF.js (`running = m * running + (1 - m) * batch`). Default "new".
+   */
+  readonly momentumWeighs?: "new" | "old" | undefined;
+  /** Divisor n - ddof of the running variance: 1 in PyTorch and MegEngine, 0 in ONNX, Keras, TF.js. Default 1. */
+  readonly runningVarianceDdof?: 0 | 1 | undefined;
+}
+
+/** The weight of the new value. */
+export function weightOfNew(who: string, { momentum = 0.1, momentumWeighs = "new" }: RunningOptions): number {
+  const weight = finiteNumber(who, "momentum", momentum);
+  return momentumWeighs === "new" ? weight : 1 - weight;
+}
+
+/** running = (1 - weight) * running + weight * batch, rounded once to the dtype of `running`. */
+export function updateRunning(running: Tensor | null, batch: Float64Array, weight: number): void {
+  if (running === null) return;
+  const old = toFloat64(running.data, running.dtype);
+  const updated = batch.map((value, s) => (1 - weight) * old[s] + weight * value);
+  storeFloat64(updated, running.data, running.dtype);
+}

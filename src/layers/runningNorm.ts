@@ -1,0 +1,129 @@
+import { finiteNumber, integerFrom } from "../functional/checks.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { empty, type Tensor, wrap } from "../tensor/tensor.ts";
+import { channelAxisOf, checkedEps, fill, Layer, type LayerOptions, type Layout } from "./layer.ts";
+import { pythonValue } from "./python.ts";
+import { entriesUnder, type StateDictLike, type StateEntry, versionOf } from "./stateDict.ts";
+
+/** Options of batch and instance normalization. */
+export interface RunningNormOptions extends LayerOptions {
+  /** Added to the variance, inside the root. Default 1e-5. */
+  readonly eps?: number;
+  /** Weight of the new value in the running statistics; null: the cumulative average. Default 0.1. */
+  readonly momentum?: number | null;
+  /** Whether there are weight and bias. */
+  readonly affine?: boolean;
+  /** Whether there are running statistics. */
+  readonly trackRunningStats?: boolean;
+  /** Where the channels are. Default channels-first. */
+  readonly layout?: Layout;
+}
+
+/** The options, each with a value. */
+export type FullRunningNormOptions = Required<Omit<RunningNormOptions, "backend">> &
+  Pick<RunningNormOptions, "backend">;
+
+/** Per-channel parameters and running statistics, shared by batch and instance normalization. */
+export abstract class RunningNorm extends Layer {
+  readonly eps: number;
+  readonly momentum: number | null;
+  readonly affine: boolean;
+  readonly layout: Layout;
+  /** Whether the running statistics move; switching it off later leaves the buffers in use by eval. */
+  trackRunningStats: boolean;
+  /** Running mean, C elements, or null. */
+  runningMean: Tensor | null = null;
+  /** Running variance, C elements, or null. */
+  runningVar: Tensor | null = null;
+  protected readonly channelAxis: number;
+  #numFeatures: number | null;
+  readonly #hasBuffers: boolean;
+  readonly #tracked = empty([], { dtype: "int64" });
+
+  constructor(who: string, numFeatures: number | null, options: FullRunningNormOptions) {
+    super(who, options);
+    this.eps = checkedEps(who, options.eps);
+    this.momentum = options.momentum === null ? null : finiteNumber(who, "momentum", options.momentum);
+    this.affine = options.affine;
+    this.layout = options.layout;
+    this.channelAxis = channelAxisOf(who, options.layout);
+    this.trackRunningStats = options.trackRunningStats;
+    this.#hasBuffers = options.trackRunningStats;
+    this.#numFeatures = null;
+    if (numFeatures !== null) this.setNumFeatures(integerFrom(who, "numFeatures", numFeatures, 0));
+  }
+
+  /** Number of channels; null until a lazy layer has seen its first input. */
+  get numFeatures(): number | null {
+    return this.#numFeatures;
+  }
+
+  /** Training batches seen. */
+  get numBatchesTracked(): number {
+    return Number(this.#tracked.data[0]);
+  }
+
+  set numBatchesTracked(count: number) {
+    this.#tracked.data[0] = BigInt(count);
+  }
+
+  /** Sets the running mean to 0, the running variance to 1 and the count to 0. */
+  resetRunningStats(): void {
+    if (this.runningMean) fill(this.runningMean, 0);
+    if (this.runningVar) fill(this.runningVar, 1);
+    this.numBatchesTracked = 0;
+  }
+
+  /** Freezes; the layer must have running statistics. */
+  override freeze(): this {
+    if (!this.#hasBuffers) {
+      throw new RangeError(`${this.name}: freeze needs running statistics (trackRunningStats: true)`);
+    }
+    return super.freeze();
+  }
+
+  /** Makes parameters and buffers for this many channels. */
+  protected setNumFeatures(numFeatures: number): void {
+    this.#numFeatures = numFeatures;
+    this.makeParameters(this.featureShape(numFeatures), this.affine, this.affine);
+    if (this.#hasBuffers) {
+      this.runningMean = empty(this.featureShape(numFeatures), { dtype: this.dtype });
+      this.runningVar = empty(this.featureShape(numFeatures), { dtype: this.dtype });
+      this.resetRunningStats();
+    }
+  }
+
+  /** Shape of parameters and buffers. */
+  protected featureShape(numFeatures: number): readonly number[] {
+    return [numFeatures];
+  }
+
+  protected override stateEntries(dict?: StateDictLike, prefix = ""): StateEntry[] {
+    if (dict && this.#numFeatures === null) this.#materializeFrom(dict, prefix);
+    const entries = super.stateEntries();
+    if (this.runningMean && this.runningVar) {
+      // A dict that states no version may be of version 1, which had no count.
+      const version = dict && versionOf(dict, prefix);
+      entries.push(
+        { key: "running_mean", value: this.runningMean },
+        { key: "running_var", value: this.runningVar },
+        { key: "num_batches_tracked", value: this.#tracked, optional: version === undefined || version < 2 },
+      );
+    }
+    return entries;
+  }
+
+  protected describeOptions(): string {
+    const { eps, momentum, affine, trackRunningStats } = this;
+    return (
+      `${this.#numFeatures ?? 0}, eps=${pythonValue(eps)}, momentum=${pythonValue(momentum)}, ` +
+      `affine=${pythonValue(affine)}, track_running_stats=${pythonValue(trackRunningStats)}`
+    );
+  }
+
+  #materializeFrom(dict: StateDictLike, prefix: string): void {
+    const given = entriesUnder(this.name, dict, prefix);
+    const sized = given.get("weight") ?? given.get("running_mean");
+    if (sized !== undefined) this.setNumFeatures(sizeOf(wrap(this.name, "weight", sized).shape));
+  }
+}
