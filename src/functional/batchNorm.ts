@@ -90,7 +90,7 @@ export function batchNormForward(who: string, x: TensorLike, options: BatchNormO
 }
 
 /** The plan that reduces every axis but the channel's. */
-export function batchNormPlan(who: string, shape: readonly number[], axis: number): Plan {
+function batchNormPlan(who: string, shape: readonly number[], axis: number): Plan {
   const channelAxis = frontAxis(who, axis, shape.length);
   const reduced = shape.map((_, index) => index).filter((index) => index !== channelAxis);
   return planOf({ shape, reduced, affine: [channelAxis] });

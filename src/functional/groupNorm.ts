@@ -61,7 +61,7 @@ export function groupNormForward(who: string, x: TensorLike, options: GroupNormO
 }
 
 /** The plan that splits the channel axis into (group, channel in group). */
-export function groupNormPlan(shape: readonly number[], channelAxis: number, numGroups: number): Plan {
+function groupNormPlan(shape: readonly number[], channelAxis: number, numGroups: number): Plan {
   const channelsPerGroup = shape[channelAxis] / numGroups;
   const split = [
     ...shape.slice(0, channelAxis),

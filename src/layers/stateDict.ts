@@ -34,7 +34,7 @@ export interface StateEntry {
 }
 
 /** Version of the batch-norm state dict that holds `num_batches_tracked`. */
-export const stateDictVersion = 2;
+const stateDictVersion = 2;
 
 /** Copies of the entries, under `prefix`; the version is a hidden `_metadata`, as in PyTorch. */
 export function stateDictOf(entries: readonly StateEntry[], prefix: string): StateDict {

@@ -2,7 +2,7 @@ import { arrayConstructor, type DataOf, type DType, type TypedArray } from "./dt
 import { bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf } from "./half.ts";
 
 /** The element at `index` as a number; int64 beyond 2^53 loses its low digits. */
-export function numberReader(data: TypedArray, dtype: DType): (index: number) => number {
+function numberReader(data: TypedArray, dtype: DType): (index: number) => number {
   if (dtype === "float16") return (index) => halfToNumber(data[index] as number);
   if (dtype === "bfloat16") return (index) => bfloatToNumber(data[index] as number);
   if (dtype === "int64" || dtype === "uint64") return (index) => Number(data[index]);

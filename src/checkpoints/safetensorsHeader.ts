@@ -1,0 +1,239 @@
+import type { DType } from "../tensor/dtype.ts";
+import { describe, shapeText } from "../tensor/shape.ts";
+
+/** Every element type that safetensors 0.8 knows. */
+export type SafetensorsDType =
+  | "BOOL"
+  | "U8"
+  | "I8"
+  | "I16"
+  | "U16"
+  | "F16"
+  | "BF16"
+  | "I32"
+  | "U32"
+  | "F32"
+  | "I64"
+  | "U64"
+  | "F64"
+  | "C64"
+  | "F4"
+  | "F6_E2M3"
+  | "F6_E3M2"
+  | "F8_E4M3"
+  | "F8_E5M2"
+  | "F8_E8M0"
+  | "F8_E4M3FNUZ"
+  | "F8_E5M2FNUZ";
+
+interface ElementType {
+  readonly bits: number;
+  /** The tensor dtype with the same elements; absent if there is none. */
+  readonly dtype?: DType;
+}
+
+const elementTypes: { readonly [Name in SafetensorsDType]: ElementType } = {
+  BOOL: { bits: 8, dtype: "bool" },
+  U8: { bits: 8, dtype: "uint8" },
+  I8: { bits: 8, dtype: "int8" },
+  I16: { bits: 16, dtype: "int16" },
+  U16: { bits: 16, dtype: "uint16" },
+  F16: { bits: 16, dtype: "float16" },
+  BF16: { bits: 16, dtype: "bfloat16" },
+  I32: { bits: 32, dtype: "int32" },
+  U32: { bits: 32, dtype: "uint32" },
+  F32: { bits: 32, dtype: "float32" },
+  I64: { bits: 64, dtype: "int64" },
+  U64: { bits: 64, dtype: "uint64" },
+  F64: { bits: 64, dtype: "float64" },
+  C64: { bits: 64 },
+  F4: { bits: 4 },
+  F6_E2M3: { bits: 6 },
+  F6_E3M2: { bits: 6 },
+  F8_E4M3: { bits: 8 },
+  F8_E5M2: { bits: 8 },
+  F8_E8M0: { bits: 8 },
+  F8_E4M3FNUZ: { bits: 8 },
+  F8_E5M2FNUZ: { bits: 8 },
+};
+
+/** The tensor dtype that holds a safetensors dtype; undefined for complex, 8-bit and smaller floats. */
+export function tensorDType(dtype: SafetensorsDType): DType | undefined {
+  return elementTypes[dtype].dtype;
+}
+
+/** What the header of a safetensors file says of one tensor. */
+export interface SafetensorsEntry {
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  /** First byte, counted from the end of the header. */
+  readonly begin: number;
+  /** Byte after the last, counted from the end of the header. */
+  readonly end: number;
+}
+
+/** The header of a safetensors file. */
+export interface SafetensorsHeader {
+  /** Every tensor in the order of its bytes. */
+  readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+  /** The strings under `__metadata__`; empty if there are none. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads and checks the JSON header of a safetensors file.
+ *
+ * The rules are those of the format's README (github.com/safetensors/safetensors, "Format") and of `Metadata::validate`
+ * in its reference reader.
+ *
+ * @param who start of every message
+ * @param header the header's bytes, without the 8 bytes of length
+ * @param dataLength number of bytes in the file after the header
+ * @throws RangeError if the header breaks a rule or does not describe exactly `dataLength` bytes
+ * @example
+ * parseSafetensorsHeader("mine", new TextEncoder().encode("{}"), 0).entries.size; // 0
+ */
+export function parseSafetensorsHeader(
+  who: string,
+  header: Uint8Array,
+  dataLength: number,
+): SafetensorsHeader {
+  const json = parseJson(who, header);
+  const entries: [string, SafetensorsEntry][] = [];
+  let metadata: ReadonlyMap<string, string> = new Map();
+  for (const [name, value] of Object.entries(json)) {
+    if (name === "__metadata__") metadata = parseMetadata(who, value);
+    else entries.push([name, parseEntry(`${who}: tensor ${JSON.stringify(name)}`, name, value)]);
+  }
+  entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  checkTiling(who, entries, dataLength);
+  return { entries: new Map(entries), metadata };
+}
+
+function parseJson(who: string, header: Uint8Array): object {
+  if (header[0] !== 0x7b) {
+    throw new RangeError(`${who}: expected the header to begin with {, got byte ${header[0]}`);
+  }
+  try {
+    // A JSON text that begins with { is an object.
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(header));
+  } catch (cause) {
+    throw new RangeError(
+      `${who}: expected the header to be a JSON object in UTF-8, got ${firstLine(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split("\n")[0];
+}
+
+function parseMetadata(who: string, value: unknown): ReadonlyMap<string, string> {
+  if (!isObject(value)) {
+    throw new RangeError(`${who}: expected __metadata__ to be an object of strings, got ${describe(value)}`);
+  }
+  const metadata = new Map<string, string>();
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== "string") {
+      throw new RangeError(
+        `${who}: expected __metadata__ ${JSON.stringify(key)} to be a string, got ${describe(text)}`,
+      );
+    }
+    metadata.set(key, text);
+  }
+  return metadata;
+}
+
+function parseEntry(who: string, name: string, value: unknown): SafetensorsEntry {
+  if (/\p{Surrogate}/u.test(name)) {
+    throw new RangeError(`${who}: expected a name that UTF-8 can write, got half of a surrogate pair`);
+  }
+  if (!isObject(value)) {
+    throw new RangeError(
+      `${who}: expected an object with dtype, shape and data_offsets, got ${describe(value)}`,
+    );
+  }
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isSafetensorsDType(dtype)) {
+    throw new RangeError(
+      `${who}: expected a dtype among ${Object.keys(elementTypes).join(", ")}, got ${describe(dtype)}`,
+    );
+  }
+  if (!isCounts(shape)) {
+    throw new RangeError(`${who}: expected a shape of integers from 0 to 2^53 - 1, got ${describe(shape)}`);
+  }
+  if (!isCounts(offsets) || offsets.length !== 2) {
+    throw new RangeError(
+      `${who}: expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got ${describe(offsets)}`,
+    );
+  }
+  const [begin, end] = offsets;
+  if (begin > end) {
+    throw new RangeError(`${who}: expected data_offsets with begin <= end, got [${begin}, ${end}]`);
+  }
+  const bits = bitLength(who, shape, elementTypes[dtype].bits);
+  if (bits % 8n !== 0n) {
+    throw new RangeError(
+      `${who}: expected ${dtype} ${shapeText(shape)} to fill whole bytes, got ${bits} bits`,
+    );
+  }
+  if (bits / 8n !== BigInt(end - begin)) {
+    throw new RangeError(
+      `${who}: expected ${bits / 8n} bytes for ${dtype} ${shapeText(shape)}, got data_offsets [${begin}, ${end}], ` +
+        `${end - begin} bytes`,
+    );
+  }
+  return { dtype, shape, begin, end };
+}
+
+const largestUint64 = 2n ** 64n - 1n;
+
+/** The reference reader multiplies in 64 bits from the left, so an early overflow is an error even if a 0 follows. */
+function bitLength(who: string, shape: readonly number[], bitsPerElement: number): bigint {
+  let bits = 1n;
+  for (const factor of [...shape, bitsPerElement]) {
+    bits *= BigInt(factor);
+    if (bits > largestUint64) {
+      throw new RangeError(`${who}: expected a size that 64 bits can count, got shape ${shapeText(shape)}`);
+    }
+  }
+  return bits;
+}
+
+function checkTiling(
+  who: string,
+  entries: readonly (readonly [string, SafetensorsEntry])[],
+  dataLength: number,
+): void {
+  let covered = 0;
+  for (const [name, { begin, end }] of entries) {
+    if (begin !== covered) {
+      throw new RangeError(
+        `${who}: tensor ${JSON.stringify(name)}: expected its data to begin at ${covered}, where the tensor before it ` +
+          `ends, got ${begin}: ${begin < covered ? "an overlap" : "a gap"}`,
+      );
+    }
+    covered = end;
+  }
+  if (covered !== dataLength) {
+    throw new RangeError(
+      `${who}: expected ${covered} bytes of data after the header, got ${dataLength}: ` +
+        (covered > dataLength ? "truncated" : "bytes that no tensor covers"),
+    );
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSafetensorsDType(value: unknown): value is SafetensorsDType {
+  return typeof value === "string" && Object.hasOwn(elementTypes, value);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0 && !Object.is(n, -0));
+}

@@ -1,0 +1,154 @@
+import { readFile } from "node:fs/promises";
+import {
+  BatchNorm2d,
+  functional as F,
+  GroupNorm,
+  InstanceNorm2d,
+  LayerNorm,
+  type Tensor,
+  tensor,
+} from "../index.ts";
+import type { NestedNumbers } from "../tensor/tensor.ts";
+
+/** What a published hand-check came to. */
+export interface HandcheckRow {
+  readonly name: string;
+  /** The layer that it was meant to be. */
+  readonly meant: string;
+  /** Largest difference of its figures from that layer. */
+  readonly difference: number;
+  /** Difference that its printed digits, or float32, explain. */
+  readonly allowed: number;
+  readonly agrees: boolean;
+  /** Why it disagrees, or what it agrees by. */
+  readonly reason: string;
+}
+
+interface PrintedCase {
+  readonly name: string;
+  readonly x: NestedNumbers;
+  readonly y: NestedNumbers;
+  readonly weight?: readonly number[];
+  readonly bias?: readonly number[];
+  readonly printedDigits: number;
+  readonly meant: string;
+}
+
+interface Recipe {
+  readonly name: string;
+  readonly op: string;
+  readonly shape: readonly number[];
+  readonly eps: number;
+  readonly std: string;
+}
+
+/** Digits that the published inputs were printed with. */
+const inputDigits = 4;
+
+/** Rounding of float64 and an eps of at most 1e-10: a recipe that computes the same stays below. */
+const recipeTolerance = 1e-9;
+
+/**
+ * Runs the published hand-checks of batch normalization against the layers they were meant to be.
+ *
+ * @throws Error if the file cannot be read
+ */
+export async function handcheckRows(file: URL): Promise<HandcheckRow[]> {
+  const { cases, recipes } = JSON.parse(await readFile(file, "utf8")) as {
+    cases: PrintedCase[];
+    recipes: Recipe[];
+  };
+  return [...cases.map(printedRow), ...recipes.map(recipeRow)];
+}
+
+function printedRow(printed: PrintedCase): HandcheckRow {
+  const x = tensor(printed.x, undefined, { dtype: "float64" }) as Tensor;
+  const y = tensor(printed.y, undefined, { dtype: "float64" }) as Tensor;
+  const bn = new BatchNorm2d(x.shape[1], { dtype: "float64", affine: printed.weight !== undefined });
+  bn.weight?.data.set(printed.weight ?? []);
+  bn.bias?.data.set(printed.bias ?? []);
+  const difference = largestDifference(bn.forward(x).data, y.data);
+  const { variance } = F.moments(x, { axes: [0, 2, 3] });
+  // An input off by half a digit moves x and the mean; the output was rounded once more.
+  const slope = Math.max(
+    ...Array.from(variance.data, (v, c) => Math.abs(printed.weight?.[c] ?? 1) / Math.sqrt(v)),
+  );
+  const allowed = 2 * 10 ** -inputDigits * slope + 10 ** -printed.printedDigits;
+  const agrees = difference <= allowed;
+  const shared = largestDifference(F.layerNorm(x, { normalizedShape: x.shape }).data, y.data);
+  const sharesAll = !agrees && shared <= allowed;
+  const reason = agrees
+    ? "the batch's own statistics, one mean and variance per channel"
+    : sharesAll
+      ? `one mean and variance shared by all ${x.shape[1]} channels (fits to ${shared.toExponential(1)})`
+      : "does not fit per-channel statistics";
+  return { name: printed.name, meant: printed.meant, difference, allowed, agrees, reason };
+}
+
+function recipeRow(recipe: Recipe): HandcheckRow {
+  const x = tensor(pseudoRandom(recipe.shape), recipe.shape) as Tensor;
+  const { view, axes, y } = meantBy(recipe, x);
+  const ddof = recipe.std.startsWith("sample") ? 1 : 0;
+  const { count, mean, variance } = F.moments(view, { axes, ddof });
+  const byHand = standardized(view, mean, variance);
+  const difference = largestDifference(byHand, y.data);
+  const agrees = difference <= recipeTolerance;
+  const factor = Math.sqrt((count - 1) / count);
+  const reason =
+    ddof === 1
+      ? `sample deviation (n - 1): off by the factor sqrt((n-1)/n) = ${factor.toFixed(5)}, n = ${count}`
+      : `population deviation over n = ${count}`;
+  return { name: recipe.name, meant: recipe.op, difference, allowed: recipeTolerance, agrees, reason };
+}
+
+/** The layer that a recipe means, its result on x, and the view of x whose axes the recipe reduces. */
+function meantBy(
+  recipe: Recipe,
+  x: Tensor,
+): { readonly view: Tensor; readonly axes: number[]; readonly y: Tensor } {
+  const [samples, channels, ...spatial] = x.shape;
+  const options = { dtype: "float64" as const, eps: recipe.eps };
+  if (recipe.op.startsWith("BatchNorm")) {
+    const bn = new BatchNorm2d(x.shape.at(-1) as number, { ...options, layout: "channels-last" });
+    return { view: x, axes: [0, 1, 2], y: bn.forward(x) };
+  }
+  if (recipe.op.startsWith("LayerNorm")) {
+    return { view: x, axes: [1, 2, 3], y: new LayerNorm(x.shape.slice(1), options).forward(x) };
+  }
+  if (recipe.op.startsWith("InstanceNorm")) {
+    return { view: x, axes: [2, 3], y: new InstanceNorm2d(channels, options).forward(x) };
+  }
+  const numGroups = Number(/GroupNorm\((\d+)/.exec(recipe.op)?.[1] ?? 1);
+  const view = tensor(x.data, [samples, numGroups, channels / numGroups, ...spatial]) as Tensor;
+  return { view, axes: [2, 3, 4], y: new GroupNorm(numGroups, channels, options).forward(x) };
+}
+
+/** (x - mean) / std with statistics of keepdims shape, as the recipes write it. */
+function standardized(x: Tensor, mean: Tensor, variance: Tensor): number[] {
+  const stridesOf = (shape: readonly number[]): number[] =>
+    shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const strides = stridesOf(x.shape);
+  const kept = stridesOf(mean.shape);
+  return Array.from(x.data, (value, i) => {
+    const s = strides.reduce(
+      (at, stride, axis) => at + (Math.floor(i / stride) % mean.shape[axis]) * kept[axis],
+      0,
+    );
+    return (value - mean.data[s]) / Math.sqrt(variance.data[s]);
+  });
+}
+
+/** Numbers in (-2, 2) that are the same everywhere. */
+function pseudoRandom(shape: readonly number[]): Float64Array {
+  let state = 1;
+  return Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 32) * 4 - 2;
+  });
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < b.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
+  return largest;
+}
