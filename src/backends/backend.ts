@@ -28,12 +28,6 @@ export interface GradSums {
   readonly dBias: Float64Array;
 }
 
-/** The result of a training forward: what normalized, and the moments behind it. */
-export interface Normalized {
-  readonly moments: Moments;
-  readonly statistics: Statistics;
-}
-
 /**
  * The loops over elements. A backend knows plans, never which norm it serves; every argument has been
  * checked by its caller, and `out` has the input's dtype and size.

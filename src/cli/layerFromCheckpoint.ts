@@ -15,7 +15,7 @@ import {
   RMSNorm,
   type Tensor,
 } from "../index.ts";
-import { sizeText } from "../tensor/shape.ts";
+import { sameShape, sizeText } from "../tensor/shape.ts";
 
 /** What the command line says of a layer; undefined where it leaves it to the checkpoint. */
 export interface LayerFlags {
@@ -44,11 +44,22 @@ const layerTypes = [
 type LayerType = (typeof layerTypes)[number];
 
 /** The names in a checkpoint that hold a normalization's tensors: `bn1` for `bn1.running_mean`. */
-function layerNames(file: SafetensorsFile): string[] {
-  const names = [...file.entries.keys()]
-    .filter((key) => stateKeys.some((state) => key.endsWith(`.${state}`)))
-    .map((key) => key.slice(0, key.lastIndexOf(".")));
-  return [...new Set(names)];
+function layerNames({ entries }: SafetensorsFile): string[] {
+  const names = new Set([...entries.keys()].map((key) => key.slice(0, Math.max(0, key.lastIndexOf(".")))));
+  const shapeOf = (name: string, key: string): Shape => entries.get(`${name}.${key}`)?.shape;
+  return [...names].filter(
+    (name) =>
+      shapeOf(name, "running_mean") !== undefined ||
+      isNormalization(shapeOf(name, "weight"), shapeOf(name, "bias")),
+  );
+}
+
+type Shape = readonly number[] | undefined;
+
+/** Whether weight and bias can be a normalization's: of one shape, or a vector alone; a convolution's are not. */
+function isNormalization(weight: Shape, bias: Shape): boolean {
+  if (weight === undefined) return false;
+  return bias === undefined ? weight.length === 1 : sameShape(weight, bias);
 }
 
 /**
@@ -106,8 +117,11 @@ function inferType(
     }
     return checkedType(`BatchNorm${dimensions}d`);
   }
-  const weight = state.get("weight");
-  if (weight !== undefined && weight.shape.length > 1 && state.has("bias")) return "LayerNorm";
+  const weight = state.get("weight")?.shape;
+  if (!isNormalization(weight, state.get("bias")?.shape)) {
+    throw new RangeError(`layer ${name} holds ${held}: not a normalization layer`);
+  }
+  if (weight !== undefined && weight.length > 1) return "LayerNorm";
   const candidates = state.has("bias")
     ? "LayerNorm, GroupNorm, InstanceNorm or BatchNorm"
     : "RMSNorm or LayerNorm";
