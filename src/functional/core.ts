@@ -2,7 +2,7 @@ import { type Backend, type Statistics, statisticsOf } from "../backends/backend
 import { type BackendName, backendNamed } from "../backends/select.ts";
 import type { Moments } from "../plan/moments.ts";
 import type { Plan } from "../plan/plan.ts";
-import { toFloat64 } from "../tensor/cast.ts";
+import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import { sameShape, shapeText } from "../tensor/shape.ts";
 import { asTensor, empty, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { finiteNumber } from "./checks.ts";
@@ -141,7 +141,7 @@ export function outputFor(who: string, what: string, x: Tensor, out: TensorLike 
 
 function parameterGradient(parameter: Tensor, values: Float64Array): Tensor {
   const gradient = empty(parameter.shape, { dtype: parameter.dtype });
-  gradient.data.set(values);
+  storeFloat64(values, gradient.data, gradient.dtype);
   return gradient;
 }
 

@@ -1,3 +1,4 @@
+import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import { arrayConstructor, type DataOf, type FloatType } from "../tensor/dtype.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -19,8 +20,10 @@ export class Parameter {
 
   /** Adds a gradient of this parameter's size to `grad`. */
   accumulate(gradient: Tensor): void {
-    const grad = this.grad ?? new (arrayConstructor(this.dtype))(this.data.length);
-    for (let i = 0; i < grad.length; i++) grad[i] += gradient.data[i];
-    this.grad = grad;
+    const added = toFloat64(gradient.data, gradient.dtype);
+    const sum =
+      this.grad === null ? added : toFloat64(this.grad, this.dtype).map((value, i) => value + added[i]);
+    this.grad ??= new (arrayConstructor(this.dtype))(sum.length);
+    storeFloat64(sum, this.grad, this.dtype);
   }
 }

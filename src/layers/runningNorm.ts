@@ -1,9 +1,24 @@
 import { finiteNumber, integerFrom } from "../functional/checks.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { empty, type Tensor, wrap } from "../tensor/tensor.ts";
-import { channelAxisOf, checkedEps, fill, Layer, type LayerOptions, type Layout } from "./layer.ts";
+import { empty, type Tensor, type TensorLike, wrap } from "../tensor/tensor.ts";
+import {
+  type CallOptions,
+  channelAxisOf,
+  checkedEps,
+  fill,
+  Layer,
+  type LayerOptions,
+  type Layout,
+} from "./layer.ts";
 import { pythonValue } from "./python.ts";
-import { entriesUnder, type StateDictLike, type StateEntry, versionOf } from "./stateDict.ts";
+import {
+  entriesUnder,
+  type LoadOptions,
+  type LoadResult,
+  type StateDictLike,
+  type StateEntry,
+  versionOf,
+} from "./stateDict.ts";
 
 /** Options of batch and instance normalization. */
 export interface RunningNormOptions extends LayerOptions {
@@ -82,6 +97,14 @@ export abstract class RunningNorm extends Layer {
     return super.freeze();
   }
 
+  override forward(input: TensorLike, options: CallOptions = {}): Tensor {
+    return this.#lazyAgainOnError(() => super.forward(input, options));
+  }
+
+  override loadStateDict(dict: StateDictLike, options: LoadOptions = {}): LoadResult {
+    return this.#lazyAgainOnError(() => super.loadStateDict(dict, options));
+  }
+
   /** Makes parameters and buffers for this many channels. */
   protected setNumFeatures(numFeatures: number): void {
     this.#numFeatures = numFeatures;
@@ -119,6 +142,23 @@ export abstract class RunningNorm extends Layer {
       `${this.#numFeatures ?? 0}, eps=${pythonValue(eps)}, momentum=${pythonValue(momentum)}, ` +
       `affine=${pythonValue(affine)}, track_running_stats=${pythonValue(trackRunningStats)}`
     );
+  }
+
+  /** A lazy layer that a call has sized is lazy again when the call throws. */
+  #lazyAgainOnError<Result>(call: () => Result): Result {
+    const wasLazy = this.#numFeatures === null;
+    try {
+      return call();
+    } catch (error) {
+      if (wasLazy) {
+        this.#numFeatures = null;
+        this.weight = null;
+        this.bias = null;
+        this.runningMean = null;
+        this.runningVar = null;
+      }
+      throw error;
+    }
   }
 
   #materializeFrom(dict: StateDictLike, prefix: string): void {
