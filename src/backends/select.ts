@@ -25,12 +25,16 @@ export function getBackend(): BackendName {
   return current.name as BackendName;
 }
 
-/** The backend of that name; the current one for undefined. */
-export function backendNamed(name: BackendName | undefined): Backend {
+/**
+ * The backend of that name; the current one for undefined.
+ *
+ * @throws RangeError naming `who` if there is no such backend
+ */
+export function backendNamed(name: BackendName | undefined, who = "setBackend"): Backend {
   if (name === undefined) return current;
   if (!Object.hasOwn(backends, name)) {
     throw new RangeError(
-      `setBackend: expected one of ${Object.keys(backends).join(", ")}, got ${describe(name)}`,
+      `${who}: expected one of ${Object.keys(backends).join(", ")}, got ${describe(name)}`,
     );
   }
   return backends[name];

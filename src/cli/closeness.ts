@@ -31,7 +31,7 @@ export function closenessOf(
   let ulp = 0;
   for (let i = 0; i < b.length; i++) {
     const difference = Math.abs(a[i] - b[i]);
-    if (difference === 0) continue;
+    if (difference === 0 || Object.is(a[i], b[i])) continue;
     // A NaN on one side alone must not pass as equal.
     const distance = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
     abs = Math.max(abs, distance);

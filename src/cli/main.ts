@@ -18,7 +18,9 @@ async function main(argv: readonly string[]): Promise<number> {
     .version(version(), "-v, --version")
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "evenkeel: ")) });
+    .configureOutput({
+      outputError: (text, write) => write(`evenkeel: ${oneLine(text.replace(/^error: /, ""))}\n`),
+    });
   for (const command of [runCommand(), demoCommand()]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
@@ -36,7 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
 /** An error's message on one line. */
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replaceAll(/\s*\n\s*/g, " ");
+  return message.trim().replaceAll(/\s*\n\s*/g, " ");
 }
 
 process.exitCode = await main(process.argv);

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openSafetensors, readNpy, writeNpy } from "../checkpoints/index.ts";
-import { empty, type Layer, type Layout, Tensor } from "../index.ts";
+import { empty, GroupNorm, type Layer, LayerNorm, type Layout, RMSNorm, Tensor } from "../index.ts";
 import { RunningNorm } from "../layers/runningNorm.ts";
 import { asTensor } from "../tensor/tensor.ts";
 import { layerFromCheckpoint } from "./layerFromCheckpoint.ts";
@@ -13,7 +13,7 @@ interface RunFlags {
   readonly output: string;
   readonly type?: string;
   readonly eps?: number;
-  readonly momentum?: number | null;
+  readonly momentum?: number | "none";
   readonly numGroups?: number;
   readonly layout: Layout;
   readonly train?: boolean;
@@ -32,7 +32,7 @@ export function runCommand(): Command {
     .requiredOption("--input <file>", "input array, .npy")
     .requiredOption("--output <file>", "where the result goes, .npy")
     .option("--type <name>", "layer type, such as InstanceNorm2d, where the keys do not tell it")
-    .option("--eps <number>", "eps, by default the layer type's", number)
+    .option("--eps <number>", "eps; a checkpoint does not hold it: by default the layer type's", number)
     .option("--momentum <number>", "weight of the new value in the running statistics, or none", numberOrNone)
     .option("--num-groups <count>", "groups of a GroupNorm", number)
     .addOption(
@@ -59,7 +59,7 @@ async function run(flags: RunFlags): Promise<void> {
       file,
       flags.layer,
       x,
-      { ...flags, dtype: x.dtype },
+      { ...flags, momentum: flags.momentum === "none" ? null : flags.momentum, dtype: x.dtype },
       flags.train === true,
     );
   } finally {
@@ -73,9 +73,8 @@ async function run(flags: RunFlags): Promise<void> {
 
 /** The layer over x, in steps of whole samples where a sample's result does not depend on the others. */
 function forward(layer: Layer, x: Tensor): Tensor {
-  const samples = x.shape[0] ?? 0;
-  const dependsOnBatch = layer instanceof RunningNorm && (layer.training || layer.runningMean === null);
-  if (dependsOnBatch || x.shape.length < 2 || x.size <= elementsPerStep) return layer.forward(x);
+  if (x.size <= elementsPerStep || !takesSamples(layer, x)) return layer.forward(x);
+  const samples = x.shape[0];
   const y = empty(x.shape, { dtype: x.dtype });
   const perSample = x.size / samples;
   const step = Math.max(1, Math.floor(elementsPerStep / perSample));
@@ -90,6 +89,16 @@ function forward(layer: Layer, x: Tensor): Tensor {
     progress.stop();
   }
   return y;
+}
+
+/** Whether the first axis counts samples that this layer, as it stands, normalizes one by one. */
+function takesSamples(layer: Layer, x: Tensor): boolean {
+  if (layer instanceof LayerNorm || layer instanceof RMSNorm) {
+    return layer.normalizedShape.length < x.shape.length;
+  }
+  if (layer instanceof GroupNorm) return x.size / x.shape[0] > layer.numGroups;
+  const isEvaluated = layer instanceof RunningNorm && !layer.training && layer.runningMean !== null;
+  return isEvaluated && x.shape.at(layer.layout === "channels-first" ? 1 : -1) === layer.numFeatures;
 }
 
 /** The samples [start, end) of a tensor, over the same data. */
@@ -136,6 +145,6 @@ function number(text: string): number {
   return value;
 }
 
-function numberOrNone(text: string): number | null {
-  return text.toLowerCase() === "none" ? null : number(text);
+function numberOrNone(text: string): number | "none" {
+  return text.toLowerCase() === "none" ? "none" : number(text);
 }

@@ -2,7 +2,7 @@ import { varianceOf } from "../plan/moments.ts";
 import { type Plan, planOf } from "../plan/plan.ts";
 import { frontAxis, sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
-import { perChannel } from "./checks.ts";
+import { checkOptions, perChannel } from "./checks.ts";
 import {
   type Forward,
   type Gradients,
@@ -14,7 +14,7 @@ import {
   saveByBatch,
   saveByFixed,
 } from "./core.ts";
-import { type RunningOptions, updateRunning, weightOfNew } from "./running.ts";
+import { type RunningOptions, runningDdof, updateRunning, weightOfNew } from "./running.ts";
 
 /** Options of {@link batchNorm} and {@link batchNormBackward}. */
 export interface BatchNormOptions extends NormOptions, RunningOptions {
@@ -81,10 +81,11 @@ export function batchNormForward(who: string, x: TensorLike, options: BatchNormO
     return normalizeByFixed(request, mean, variance);
   }
   const weight = weightOfNew(who, options);
+  const ddof = runningDdof(who, options);
   const { y, backward, moments } = normalizeByBatch(request);
   if (moments.count > 0) {
     updateRunning(running.mean, moments.mean, weight);
-    updateRunning(running.var, varianceOf(moments, options.runningVarianceDdof ?? 1), weight);
+    updateRunning(running.var, varianceOf(moments, ddof), weight);
   }
   return { y, backward };
 }
@@ -97,6 +98,7 @@ function batchNormPlan(who: string, shape: readonly number[], axis: number): Pla
 }
 
 function batchNormRequest(who: string, input: TensorLike, options: BatchNormOptions): Request {
+  checkOptions(who, options);
   const x = asTensor(who, "input", input);
   const plan = batchNormPlan(who, x.shape, options.axis ?? 1);
   if (options.training && !options.allowSingleValue && plan.count === 1) {

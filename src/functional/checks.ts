@@ -1,4 +1,4 @@
-import { describe, sameShape, shapeText } from "../tensor/shape.ts";
+import { describe, frontAxis, sameShape, shapeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 
 /**
@@ -29,6 +29,47 @@ export function integerFrom(who: string, name: string, value: unknown, least: nu
     throw new RangeError(`${who}: expected ${name} to be at least ${least}, got ${value}`);
   }
   return value as number;
+}
+
+/**
+ * `value` if it is one of the allowed ones.
+ *
+ * @throws RangeError naming the allowed values
+ */
+export function oneOf<Value extends string | number>(
+  who: string,
+  name: string,
+  value: Value,
+  allowed: readonly Value[],
+): Value {
+  if (!allowed.includes(value)) {
+    const words = allowed.map((each) => JSON.stringify(each)).join(" or ");
+    throw new RangeError(`${who}: expected ${name} to be ${words}, got ${describe(value)}`);
+  }
+  return value;
+}
+
+/**
+ * Checks that a function got an object of options.
+ *
+ * @throws TypeError if it did not
+ */
+export function checkOptions(who: string, options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${who}: expected an object of options, got ${describe(options)}`);
+  }
+}
+
+/**
+ * The channel axis counted from the front, of an input whose first axis is the batch.
+ *
+ * @throws RangeError if the input has no such axis or it is the batch's
+ */
+export function channelAxisFrom(who: string, axis: number, x: Tensor): number {
+  const front = frontAxis(who, axis, x.shape.length);
+  if (front === 0)
+    throw new RangeError(`${who}: expected a channel axis after the batch axis 0, got ${axis}`);
+  return front;
 }
 
 /**
@@ -69,18 +110,16 @@ export function ofShape(
 }
 
 /**
- * `options` over `defaults`, every key known.
+ * `options` over `defaults`, every key known, and a boolean where the default is one.
  *
- * @throws TypeError naming the unknown option and the known ones
+ * @throws TypeError naming the unknown option and the known ones, or the option that is no boolean
  */
 export function withDefaults<Defaults extends object, Options extends object>(
   who: string,
   defaults: Defaults,
   options: Options,
 ): Defaults & Options {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${who}: expected an object of options, got ${describe(options)}`);
-  }
+  checkOptions(who, options);
   for (const key of Object.keys(options)) {
     if (!Object.hasOwn(defaults, key)) {
       throw new TypeError(
@@ -89,6 +128,11 @@ export function withDefaults<Defaults extends object, Options extends object>(
     }
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [key, value] of given) {
+    if (typeof defaults[key as keyof Defaults] === "boolean" && typeof value !== "boolean") {
+      throw new TypeError(`${who}: expected ${key} to be a boolean, got ${describe(value)}`);
+    }
+  }
   return { ...defaults, ...Object.fromEntries(given) } as Defaults & Options;
 }
 

@@ -1,7 +1,7 @@
 import { type Plan, planOf } from "../plan/plan.ts";
-import { frontAxis, sizeText } from "../tensor/shape.ts";
+import { sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
-import { integerFrom, ofShape, rankFrom } from "./checks.ts";
+import { channelAxisFrom, checkOptions, integerFrom, ofShape, rankFrom } from "./checks.ts";
 import {
   type Forward,
   type Gradients,
@@ -74,10 +74,11 @@ function groupNormPlan(shape: readonly number[], channelAxis: number, numGroups:
 }
 
 function groupNormRequest(who: string, input: TensorLike, options: GroupNormOptions): Request {
+  checkOptions(who, options);
   const x = asTensor(who, "input", input);
   rankFrom(who, x, 2);
   const numGroups = integerFrom(who, "numGroups", options.numGroups, 1);
-  const channelAxis = frontAxis(who, options.axis ?? 1, x.shape.length);
+  const channelAxis = channelAxisFrom(who, options.axis ?? 1, x);
   const channels = x.shape[channelAxis];
   if (channels % numGroups !== 0) {
     throw new RangeError(

@@ -1,9 +1,9 @@
-import { type Moments, varianceOf } from "../plan/moments.ts";
+import { varianceOf } from "../plan/moments.ts";
 import { type Plan, planOf } from "../plan/plan.ts";
-import { frontAxis, sizeText } from "../tensor/shape.ts";
+import { sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { batchNormBackward, batchNormForward } from "./batchNorm.ts";
-import { perChannel, rankFrom } from "./checks.ts";
+import { channelAxisFrom, checkOptions, perChannel, rankFrom } from "./checks.ts";
 import {
   type Forward,
   type Gradients,
@@ -13,7 +13,7 @@ import {
   type Request,
   saveByBatch,
 } from "./core.ts";
-import { type RunningOptions, updateRunning, weightOfNew } from "./running.ts";
+import { type RunningOptions, runningDdof, updateRunning, weightOfNew } from "./running.ts";
 
 /** Options of {@link instanceNorm} and {@link instanceNormBackward}. */
 export interface InstanceNormOptions extends NormOptions, RunningOptions {
@@ -64,6 +64,7 @@ export function instanceNormBackward(
   dy: TensorLike,
   options: InstanceNormOptions = {},
 ): Gradients {
+  checkOptions("instanceNormBackward", options);
   if (options.useInputStats === false) {
     const { useInputStats: _, ...rest } = options;
     return batchNormBackward(x, dy, { ...rest, training: false });
@@ -73,6 +74,7 @@ export function instanceNormBackward(
 
 /** {@link instanceNorm}, and its backward. */
 export function instanceNormForward(who: string, x: TensorLike, options: InstanceNormOptions): Forward {
+  checkOptions(who, options);
   if (options.useInputStats === false) {
     const { useInputStats: _, ...rest } = options;
     return batchNormForward(who, x, { ...rest, training: false });
@@ -82,16 +84,13 @@ export function instanceNormForward(who: string, x: TensorLike, options: Instanc
   const runningMean = perChannel(who, "running_mean", options.runningMean, plan.group);
   const runningVar = perChannel(who, "running_var", options.runningVar, plan.group);
   const weight = weightOfNew(who, options);
+  const ddof = runningDdof(who, options);
   const { y, backward, moments } = normalizeByBatch(request);
   if (moments.count > 0 && plan.batch > 0) {
     updateRunning(runningMean, meanOverBatch(plan, moments.mean), weight);
-    updateRunning(runningVar, meanOverBatch(plan, instanceVariance(moments, options)), weight);
+    updateRunning(runningVar, meanOverBatch(plan, varianceOf(moments, ddof)), weight);
   }
   return { y, backward };
-}
-
-function instanceVariance(moments: Moments, options: InstanceNormOptions): Float64Array {
-  return varianceOf(moments, options.runningVarianceDdof ?? 1);
 }
 
 /** Mean over the batch of statistics indexed [batch, group]. */
@@ -106,7 +105,7 @@ function meanOverBatch({ batch, group }: Plan, perInstance: Float64Array): Float
 function instanceNormRequest(who: string, input: TensorLike, options: InstanceNormOptions): Request {
   const x = asTensor(who, "input", input);
   rankFrom(who, x, 2);
-  const channelAxis = frontAxis(who, options.axis ?? 1, x.shape.length);
+  const channelAxis = channelAxisFrom(who, options.axis ?? 1, x);
   const reduced = x.shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
   const plan = planOf({ shape: x.shape, reduced, affine: [channelAxis] });
   if (!options.allowSingleValue && plan.count === 1) {

@@ -36,10 +36,10 @@ export function layerNorm(x: TensorLike, options: LayerNormOptions): Tensor {
  * const { dx, dWeight, dBias } = layerNormBackward(x, dy, { normalizedShape: [768], weight, bias });
  */
 export function layerNormBackward(x: TensorLike, dy: TensorLike, options: LayerNormOptions): Gradients {
-  return trailingBackward("layerNormBackward", x, dy, options, options.eps ?? 1e-5, true);
+  return trailingBackward("layerNormBackward", x, dy, options, options?.eps ?? 1e-5, true);
 }
 
 /** {@link layerNorm}, and its backward. */
 export function layerNormForward(who: string, x: TensorLike, options: LayerNormOptions): Forward {
-  return trailingForward(who, x, options, options.eps ?? 1e-5, true);
+  return trailingForward(who, x, options, options?.eps ?? 1e-5, true);
 }

@@ -1,7 +1,7 @@
 import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import { frontAxis, sizeOf } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
-import { finiteNumber, integerFrom } from "./checks.ts";
+import { checkOptions, finiteNumber, integerFrom } from "./checks.ts";
 import { type Forward, gradientOf, outputFor } from "./core.ts";
 
 /** Options of {@link localResponseNorm} and {@link localResponseNormBackward}. */
@@ -114,9 +114,12 @@ function gradInput(who: string, window: Window, dy: TensorLike, dxOut: TensorLik
 }
 
 function windowOf(who: string, input: TensorLike, options: LocalResponseNormOptions): Window {
+  checkOptions(who, options);
   const x = asTensor(who, "input", input);
   const size = integerFrom(who, "size", options.size, 1);
   const axis = frontAxis(who, options.axis ?? 1, x.shape.length);
+  const alphaDivisor = finiteNumber(who, "alphaDivisor", options.alphaDivisor ?? size);
+  if (alphaDivisor === 0) throw new RangeError(`${who}: expected alphaDivisor not to be 0`);
   const before = integerFrom(who, "channelsBefore", options.channelsBefore ?? Math.floor(size / 2), 0);
   return {
     x,
@@ -125,9 +128,7 @@ function windowOf(who: string, input: TensorLike, options: LocalResponseNormOpti
     inner: sizeOf(x.shape.slice(axis + 1)),
     before,
     after: integerFrom(who, "channelsAfter", options.channelsAfter ?? size - 1 - before, 0),
-    scale:
-      finiteNumber(who, "alpha", options.alpha ?? 1e-4) /
-      finiteNumber(who, "alphaDivisor", options.alphaDivisor ?? size),
+    scale: finiteNumber(who, "alpha", options.alpha ?? 1e-4) / alphaDivisor,
     beta: finiteNumber(who, "beta", options.beta ?? 0.75),
     k: finiteNumber(who, "k", options.k ?? 1),
   };

@@ -1,7 +1,7 @@
 import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import { frontAxis, sizeOf } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
-import { finiteNumber } from "./checks.ts";
+import { checkOptions, finiteNumber } from "./checks.ts";
 import { gradientOf, outputFor } from "./core.ts";
 
 /** Options of {@link lpNormalize} and {@link lpNormalizeBackward}. */
@@ -90,6 +90,7 @@ function vectorsOf(
   readonly eps: number;
   readonly forEachVector: (visit: (indices: readonly number[]) => void) => void;
 } {
+  checkOptions(who, options);
   const x = asTensor(who, "input", input);
   const axis = frontAxis(who, options.axis ?? 1, x.shape.length);
   const p = finiteNumber(who, "p", options.p ?? 2);
@@ -108,7 +109,11 @@ function vectorsOf(
 }
 
 function normOf(values: Float64Array, indices: readonly number[], p: number): number {
+  let largest = 0;
+  for (const i of indices) largest = Math.max(largest, Math.abs(values[i]));
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  // Relative to the largest, no power overflows.
   let sum = 0;
-  for (const i of indices) sum += Math.abs(values[i]) ** p;
-  return sum ** (1 / p);
+  for (const i of indices) sum += (Math.abs(values[i]) / largest) ** p;
+  return largest * sum ** (1 / p);
 }

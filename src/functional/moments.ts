@@ -3,6 +3,7 @@ import { varianceOf } from "../plan/moments.ts";
 import { planOf } from "../plan/plan.ts";
 import { describe, frontAxis } from "../tensor/shape.ts";
 import { asTensor, Tensor, type TensorLike } from "../tensor/tensor.ts";
+import { oneOf } from "./checks.ts";
 import { transpose } from "./transpose.ts";
 
 /** Options of {@link moments}. */
@@ -30,6 +31,7 @@ export function moments(
   options: MomentsOptions = {},
 ): { readonly count: number; readonly mean: Tensor<"float64">; readonly variance: Tensor<"float64"> } {
   const who = "moments";
+  const ddof = oneOf(who, "ddof", options.ddof ?? 0, [0, 1]);
   const x = asTensor(who, "input", input);
   const every = x.shape.map((_, axis) => axis);
   const axes = (options.axes ?? every).map((axis) => frontAxis(who, axis, x.shape.length));
@@ -48,6 +50,6 @@ export function moments(
   return {
     count: taken.count,
     mean: new Tensor("float64", shape, taken.mean),
-    variance: new Tensor("float64", shape, varianceOf(taken, options.ddof ?? 0)),
+    variance: new Tensor("float64", shape, varianceOf(taken, ddof)),
   };
 }

@@ -46,5 +46,5 @@ export function rmsNormForward(who: string, x: TensorLike, options: RMSNormOptio
 }
 
 function epsOf(who: string, x: TensorLike, options: RMSNormOptions): number {
-  return options.eps ?? machineEpsilon(asTensor(who, "input", x).dtype);
+  return options?.eps ?? machineEpsilon(asTensor(who, "input", x).dtype);
 }

@@ -1,6 +1,6 @@
 import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { finiteNumber } from "./checks.ts";
+import { finiteNumber, oneOf } from "./checks.ts";
 
 /** How running statistics follow the batch's. */
 export interface RunningOptions {
@@ -18,7 +18,12 @@ export interface RunningOptions {
 /** The weight of the new value. */
 export function weightOfNew(who: string, { momentum = 0.1, momentumWeighs = "new" }: RunningOptions): number {
   const weight = finiteNumber(who, "momentum", momentum);
-  return momentumWeighs === "new" ? weight : 1 - weight;
+  return oneOf(who, "momentumWeighs", momentumWeighs, ["new", "old"]) === "new" ? weight : 1 - weight;
+}
+
+/** The ddof of the running variance. */
+export function runningDdof(who: string, { runningVarianceDdof = 1 }: RunningOptions): 0 | 1 {
+  return oneOf(who, "runningVarianceDdof", runningVarianceDdof, [0, 1]);
 }
 
 /** running = (1 - weight) * running + weight * batch, rounded once to the dtype of `running`. */

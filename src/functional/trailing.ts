@@ -1,7 +1,7 @@
 import { type Plan, planOf } from "../plan/plan.ts";
 import { describe, frontAxis, sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
-import { ofShape } from "./checks.ts";
+import { checkOptions, ofShape } from "./checks.ts";
 import {
   type Backward,
   type Forward,
@@ -100,7 +100,11 @@ function trailingView(
   options: TrailingNormOptions,
   centered: boolean,
 ): TrailingView {
+  checkOptions(who, options);
   const x = asTensor(who, "input", input);
+  if (options.axes && options.normalizedShape !== undefined) {
+    throw new RangeError(`${who}: expected normalizedShape or axes, got both`);
+  }
   const axes = options.axes ? givenAxes(who, x, options.axes) : trailingAxes(who, x, options.normalizedShape);
   const shape = axes.map((axis) => x.shape[axis]);
   const parameter = (name: string, value: TensorLike | null | undefined): Tensor | null =>
@@ -136,6 +140,7 @@ function trailingView(
 }
 
 function givenAxes(who: string, x: Tensor, axes: readonly number[]): number[] {
+  if (!Array.isArray(axes)) throw new TypeError(`${who}: expected axes to be a list, got ${describe(axes)}`);
   const front = axes.map((axis) => frontAxis(who, axis, x.shape.length));
   if (new Set(front).size !== front.length) {
     throw new RangeError(`${who}: expected distinct axes, got ${describe(axes)}`);
@@ -178,5 +183,5 @@ export function normalizedShapeOf(who: string, normalizedShape: unknown): number
         `but got normalized_shape = ${sizeText(shape)}`,
     );
   }
-  return shape;
+  return [...shape];
 }

@@ -1,4 +1,4 @@
-import type { BackendName } from "../backends/select.ts";
+import { type BackendName, backendNamed } from "../backends/select.ts";
 import { finiteNumber } from "../functional/checks.ts";
 import type { Backward, Forward } from "../functional/core.ts";
 import { storeFloat64 } from "../tensor/cast.ts";
@@ -56,6 +56,7 @@ export abstract class Layer {
       );
     }
     this.dtype = dtype;
+    backendNamed(options.backend, who);
     this.backend = options.backend;
   }
 
@@ -74,7 +75,7 @@ export abstract class Layer {
     const x = asTensor(this.name, "input", input);
     const { y, backward } = this.compute(x, options.out);
     const overwritten = y.data.buffer === x.data.buffer && y.data.byteOffset === x.data.byteOffset;
-    this.#backward = overwritten && y.size > 0 ? refuseAfterInPlace : backward;
+    this.#backward = overwritten && y.size > 0 ? refusalAfterInPlace(this.name) : backward;
     return y;
   }
 
@@ -207,6 +208,8 @@ export function checkedEps(who: string, eps: number): number {
   return finiteNumber(who, "eps", eps);
 }
 
-function refuseAfterInPlace(): never {
-  throw new RangeError("backward needs the input, which forward({ out: input }) overwrote");
+function refusalAfterInPlace(who: string): Backward {
+  return () => {
+    throw new RangeError(`${who}: backward needs the input, which forward overwrote by its out option`);
+  };
 }

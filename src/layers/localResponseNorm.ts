@@ -100,4 +100,9 @@ export class CrossMapLRN2d extends LocalResponseNorm {
     const side = Math.floor((this.size - 1) / 2);
     return { channelsBefore: side, channelsAfter: side };
   }
+
+  protected override describeOptions(): string {
+    const { size, alpha, beta, k } = this;
+    return `${size}, alpha=${pythonValue(alpha)}, beta=${pythonValue(beta)}, k=${k}`;
+  }
 }

@@ -1,5 +1,5 @@
 import { finiteNumber, integerFrom } from "../functional/checks.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor, type TensorLike, wrap } from "../tensor/tensor.ts";
 import {
   type CallOptions,
@@ -130,7 +130,13 @@ export abstract class RunningNorm extends Layer {
       entries.push(
         { key: "running_mean", value: this.runningMean },
         { key: "running_var", value: this.runningVar },
-        { key: "num_batches_tracked", value: this.#tracked, optional: version === undefined || version < 2 },
+        {
+          key: "num_batches_tracked",
+          value: this.#tracked,
+          optional: version === undefined || version < 2,
+          // Tensors without axes were written with one in PyTorch 0.3.
+          accepts: (shape) => sameShape(shape, [1]),
+        },
       );
     }
     return entries;

@@ -71,11 +71,11 @@ export function loadStateDict(
     .map(({ key }) => key);
   const unexpectedKeys = [...given.keys()].filter((key) => !known.has(key));
   const problems: string[] = [];
-  if (strict && unexpectedKeys.length > 0) {
-    problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys, prefix)}.`);
-  }
   if (strict && missingKeys.length > 0) {
     problems.push(`Missing key(s) in state_dict: ${quoted(missingKeys, prefix)}.`);
+  }
+  if (strict && unexpectedKeys.length > 0) {
+    problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys, prefix)}.`);
   }
   const copies: (() => void)[] = [];
   for (const { key, value, accepts } of entries) {

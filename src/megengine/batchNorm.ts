@@ -1,5 +1,5 @@
 import { batchNormForward } from "../functional/batchNorm.ts";
-import { withDefaults } from "../functional/checks.ts";
+import { finiteNumber, withDefaults } from "../functional/checks.ts";
 import type { Forward } from "../functional/core.ts";
 import type { LayerOptions } from "../layers/layer.ts";
 import { RunningNorm } from "../layers/runningNorm.ts";
@@ -40,7 +40,11 @@ abstract class BatchNorm extends RunningNorm {
     if (freeze && !full.trackRunningStats) {
       throw new RangeError(`${who}: track_running_stats must be initialized to True if freeze is True`);
     }
-    super(who, numFeatures, { ...full, layout: "channels-first" });
+    super(who, numFeatures, {
+      ...full,
+      momentum: finiteNumber(who, "momentum", full.momentum),
+      layout: "channels-first",
+    });
     if (freeze) this.freeze();
   }
 
@@ -54,7 +58,7 @@ abstract class BatchNorm extends RunningNorm {
       weight: this.weight,
       bias: this.bias,
       training: usesBatch,
-      momentum: this.momentum ?? 0,
+      momentum: this.momentum as number,
       momentumWeighs: "old",
       eps: this.eps,
       allowSingleValue: true,

@@ -173,8 +173,13 @@ export class GeneralNorm extends AffineNorm {
     const who = "GeneralNorm";
     const shape = normalizedShapeOf(who, normalizedShape);
     super(who, shape, options);
-    const axes = typeof normalizedAxis === "number" ? [normalizedAxis] : normalizedAxis;
-    if (!Array.isArray(axes) || axes.length !== shape.length) {
+    const axes = [normalizedAxis].flat();
+    if (!axes.every((axis) => Number.isInteger(axis))) {
+      throw new TypeError(
+        `${who}: expected normalizedAxis to be an integer or a list of integers, got ${describe(normalizedAxis)}`,
+      );
+    }
+    if (axes.length !== shape.length) {
       throw new RangeError(
         `${who}: expected one axis for each extent of normalizedShape ${shapeText(shape)}, got ${describe(axes)}`,
       );

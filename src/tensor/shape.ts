@@ -24,7 +24,8 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
  * @throws TypeError if it is not an array of integers; RangeError for a negative or overflowing extent.
  */
 export function checkShape(who: string, shape: unknown): asserts shape is readonly number[] {
-  if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent))) {
+  // Array.from turns the holes of a sparse array into undefined.
+  if (!Array.isArray(shape) || !Array.from(shape).every((extent) => Number.isInteger(extent))) {
     throw new TypeError(`${who}: expected a shape (an array of integers), got ${describe(shape)}`);
   }
   if (shape.some((extent) => extent < 0)) {
@@ -43,6 +44,7 @@ export function checkShape(who: string, shape: unknown): asserts shape is readon
 export function frontAxis(who: string, axis: unknown, rank: number): number {
   if (!Number.isInteger(axis)) throw new TypeError(`${who}: expected an integer axis, got ${describe(axis)}`);
   const front = (axis as number) < 0 ? (axis as number) + rank : (axis as number);
+  if (rank === 0) throw new RangeError(`${who}: expected an input with axes, got one of rank 0`);
   if (front < 0 || front >= rank) {
     throw new RangeError(
       `${who}: expected an axis from ${-rank} to ${rank - 1} for rank ${rank}, got ${axis}`,

@@ -211,11 +211,12 @@ function copyNested(
     flat[at] = data;
     return at + 1;
   }
-  if (!Array.isArray(data) || data.length !== shape[depth]) {
+  if (!Array.isArray(data)) {
+    throw new TypeError(`tensor: expected a list at depth ${depth}, got ${describe(data)}`);
+  }
+  if (data.length !== shape[depth]) {
     throw new RangeError(
-      `tensor: expected every list at depth ${depth} to have ${shape[depth]} items, got ${
-        Array.isArray(data) ? data.length : describe(data)
-      }`,
+      `tensor: expected every list at depth ${depth} to have ${shape[depth]} items, got ${data.length}`,
     );
   }
   for (const item of data) at = copyNested(item, shape, depth + 1, flat, at);
