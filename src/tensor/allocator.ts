@@ -49,9 +49,10 @@ export interface Allocator {
  * A two-level segregated-fit allocator (Masmano et al. 2004): constant time, blocks merge when freed.
  *
  * @param first first address that may be given out
- * @param grow makes the space at least `bytes` longer than `end` and returns its new end, or throws
+ * @param grow makes the space reach at least `end` and returns its new end, or throws; `asked` is the size of the
+ *   block that needs it, for the message
  */
-export function createAllocator(first: number, grow: (end: number, bytes: number) => number): Allocator {
+export function createAllocator(first: number, grow: (end: number, asked: number) => number): Allocator {
   const heads: (Stretch | null)[] = new Array(rows * rowClasses).fill(null);
   const classBits = new Int32Array(rows);
   const held = new Map<number, Stretch>();
@@ -107,9 +108,9 @@ export function createAllocator(first: number, grow: (end: number, bytes: number
     return heads[(taken << 4) | lowestBit(classBits[taken])];
   }
 
-  function extend(size: number): Stretch {
+  function extend(size: number, asked: number): Stretch {
     const missing = last?.isFree ? size - last.size : size;
-    const grown = Math.floor(grow(end * unitBytes, missing * unitBytes) / unitBytes);
+    const grown = Math.floor(grow((end + missing) * unitBytes, asked) / unitBytes);
     const added = grown - end;
     let stretch = last;
     if (stretch?.isFree) {
@@ -125,8 +126,8 @@ export function createAllocator(first: number, grow: (end: number, bytes: number
     return stretch;
   }
 
-  function take(size: number): Stretch {
-    const stretch = find(size) ?? extend(size);
+  function take(size: number, asked: number): Stretch {
+    const stretch = find(size) ?? extend(size, asked);
     unlink(stretch);
     if (stretch.size > size) {
       const rest = newStretch(stretch.start + size, stretch.size - size, stretch, stretch.after);
@@ -154,7 +155,7 @@ export function createAllocator(first: number, grow: (end: number, bytes: number
       const isBig = bytes >= bigBytes;
       // The padding belongs to the block, so that a freed block fits the next one of its size wherever that goes.
       const padded = isBig ? bytes + pageBytes - unitBytes : bytes;
-      const stretch = take(Math.max(1, Math.ceil(padded / unitBytes)));
+      const stretch = take(Math.max(1, Math.ceil(padded / unitBytes)), bytes);
       let pointer = stretch.start * unitBytes;
       if (isBig) {
         const wanted = (after ?? previousBig) + skewBytes;

@@ -1,5 +1,11 @@
 import type { DataOf, DType, TypedArray } from "./dtype.ts";
-import { allocate, allocateZeroed, free, view } from "./memory.ts";
+import { allocate, allocateZeroed, free, memoryUsage, view } from "./memory.ts";
+
+/** Growth of the memory in use after which the garbage collector is asked to look. */
+const nudgeStepBytes = 2 ** 28;
+
+/** Beyond what a host lets accumulate outside its own heap before it collects; never touched, so never backed by memory. */
+const nudgeBytes = 2 ** 27;
 
 /** A block of kernel memory and whether it is still held; tensors that share it share this object. */
 export class PoolBlock {
@@ -10,6 +16,8 @@ export class PoolBlock {
     this.pointer = pointer;
   }
 }
+
+let nudgeAt = nudgeStepBytes;
 
 /** Frees the blocks that nobody can reach any more. */
 let collector: FinalizationRegistry<number> | undefined;
@@ -42,7 +50,24 @@ export function viewOfBlock<D extends DType>(block: PoolBlock, dtype: D, length:
   return seen;
 }
 
+/**
+ * Makes the garbage collector run soon: tensors are a few bytes on its heap, whatever they hold here, so that by
+ * itself it would see no reason to. Programs that dispose of what they no longer need never get here.
+ */
+function nudgeCollector(): void {
+  const { used } = memoryUsage();
+  nudgeAt = Math.min(nudgeAt, used + nudgeStepBytes);
+  if (used < nudgeAt) return;
+  nudgeAt = used + nudgeStepBytes;
+  try {
+    new ArrayBuffer(nudgeBytes);
+  } catch {
+    // No room for it: the host has reason enough to collect.
+  }
+}
+
 function collected(block: PoolBlock): PoolBlock {
+  nudgeCollector();
   collector ??= new FinalizationRegistry(free);
   collector.register(block, block.pointer, block);
   return block;

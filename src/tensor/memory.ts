@@ -97,11 +97,11 @@ function canShare(): boolean {
 /** A pool of its own, apart from the package's; for tests. */
 export function createPool(shared: boolean, pages: number = mostPages): Pool {
   const { memory, limitBytes, isShared } = createMemory(shared, pages);
-  const allocator: Allocator = createAllocator(reservedBytes, (end, bytes) => {
+  const allocator: Allocator = createAllocator(reservedBytes, (end, asked) => {
     const reserved = memory.buffer.byteLength;
-    const needed = end + bytes - reserved;
+    const needed = end - reserved;
     if (needed <= 0) return reserved;
-    if (end + bytes > limitBytes) throw outOfMemory(bytes, allocator.used, limitBytes);
+    if (end > limitBytes) throw outOfMemory(asked, allocator.used, limitBytes);
     const step = Math.min(Math.max(reserved / 4, leastStepBytes), mostStepBytes);
     for (const size of [Math.max(needed, step), needed]) {
       const grownPages = Math.min(Math.ceil(size / pageBytes), (limitBytes - reserved) / pageBytes);
@@ -112,7 +112,7 @@ export function createPool(shared: boolean, pages: number = mostPages): Pool {
         // The system may refuse a large step and still have room for what is needed.
       }
     }
-    throw outOfMemory(bytes, allocator.used, reserved);
+    throw outOfMemory(asked, allocator.used, reserved);
   });
   return { memory, isShared, allocator, limitBytes };
 }
@@ -134,7 +134,7 @@ function createMemory(
 
 function outOfMemory(asked: number, used: number, limit: number): RangeError {
   return new RangeError(
-    `kernel memory: ${sizeInWords(asked)} more do not fit: ${sizeInWords(used)} are in use and the limit is ` +
+    `kernel memory: ${sizeInWords(asked)} asked for, ${sizeInWords(used)} in use, and the limit is ` +
       `${sizeInWords(limit)}; dispose() tensors that are no longer needed, or reuse them by the out option`,
   );
 }
