@@ -71,16 +71,11 @@ export const sharedFlagOffset: number = ${offset};
 function buildWorker() {
   const source = readFileSync(join(root, "src/backends/wasm/threads/participant.ts"), "utf8");
   const { outputText } = ts.transpileModule(source, {
-    compilerOptions: {
-      target: "ES2022",
-      module: "CommonJS",
-      removeComments: true,
-      verbatimModuleSyntax: false,
-    },
+    compilerOptions: { target: "ES2022", module: "ESNext", removeComments: true, verbatimModuleSyntax: true },
   });
-  if (/\brequire\(|\bimport\b/.test(outputText))
-    throw new Error("participant.ts must import nothing but types");
-  const script = `(function () { const exports = {};\n${outputText}exports.startWorker(); })();`;
+  const plain = outputText.replace(/^export (?=const|function)/gm, "");
+  if (/^(import|export)\b/m.test(plain)) throw new Error("participant.ts must import nothing but types");
+  const script = `(() => {\n"use strict";\n${plain}startWorker();\n})();\n`;
   write(
     join(root, "src/backends/wasm/binary/worker.ts"),
     `${generated}/** Source text of the workers: participant.ts, compiled. */
