@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { instantiate, type Kernels } from "../../src/backends/wasm/instance.ts";
-import {
-  createArena,
-  type Operand,
-  planeBlocks,
-  rowBlocks,
-  runBlocks,
-} from "../../src/backends/wasm/stage.ts";
+import { type Operand, planeBlocks, rowBlocks, runBlocks } from "../../src/backends/wasm/stage.ts";
 import { isMemoryShared, kernelMemory } from "../../src/tensor/memory.ts";
 import { empty, type Tensor, tensor } from "../../src/tensor/tensor.ts";
 import * as binary from "../fixtures/kernels/binary/kernels.ts";

@@ -6,10 +6,7 @@ import { createRunner, getThreads, type ParallelOptions, type Runner } from "./t
 
 export { allocate, free, view } from "../../tensor/memory.ts";
 export { pointerOf } from "../../tensor/tensor.ts";
-export { getThreads, setThreads } from "./threads/parallel.ts";
-
-/** Bytes of scratch that every part of a kernel call has. */
-export const scratchBytes: number = 65536;
+export { getThreads, leastScratchBytes as scratchBytes, setThreads } from "./threads/parallel.ts";
 
 /** A kernel of kernels/index.ts: numbers, then scratch, begin and end. */
 export type Kernel = WasmFunction;

@@ -14,8 +14,8 @@ const leastWorkToWake = 131072;
 /** Workers stay awake for callers whose calls follow each other within this time. */
 const sequenceMilliseconds = 0.2;
 
-/** Scratch of each part where a call asks for no more. */
-const leastScratchBytes = 65536;
+/** Bytes of scratch that each part has where a call asks for no more. */
+export const leastScratchBytes: number = 65536;
 
 /** How long a call waits for a worker in the middle of its part, at least, before it counts as lost. */
 const defaultPatience = 5000;
