@@ -119,6 +119,15 @@ describe("runBlocks", () => {
     const inPlace = tensor(values.slice());
     scaled([read(inPlace), write(inPlace)], rowBlocks(3000, 100, 4));
     expect(inPlace.data.findIndex((value, i) => value !== expected[i])).toBe(-1);
+    for (const into of [tensor(new Float32Array(length)), empty([length])]) {
+      for (const x of [tensor(values), pooled(values)]) {
+        runBlocks([{ tensor: x, access: "update", into }], rowBlocks(3000, 100, 4), ([at], block) => {
+          kernels.exports.scaleShift(at, at, 1.5, -2, 0, 0, block.length);
+        });
+        expect(into.data.findIndex((value, i) => value !== expected[i])).toBe(-1);
+        expect(x.data[1]).toBe(values[1]);
+      }
+    }
     const updated = tensor(values.slice());
     runBlocks([{ tensor: updated, access: "update" }], rowBlocks(3000, 100, 4), ([x], block) => {
       kernels.exports.scaleShift(x, x, 1.5, -2, 0, 0, block.length);

@@ -2,8 +2,8 @@ import { type arrayConstructor, bytesPerElement, type DType, type TypedArray } f
 import { allocate, free, kernelMemory } from "../../tensor/memory.ts";
 import { pointerOf, type Tensor } from "../../tensor/tensor.ts";
 
-/** Bytes of one operand's block: with an input, a gradient and an output, what one core's cache holds. */
-export const blockBytes: number = 1 << 18;
+/** Bytes of one operand's block: what one core's cache holds, and long enough for copies to run at full speed. */
+export const blockBytes: number = 1 << 19;
 
 /** Arrays shorter than this are copied element by element: `subarray` and `set` cost more. */
 const shortLength = 48;
@@ -20,6 +20,8 @@ export interface Block {
 export interface Operand {
   readonly tensor: Tensor<DType>;
   readonly access: "read" | "write" | "update";
+  /** Where an update's result goes instead: the kernel works in place on a copy, which spares the cache a block. */
+  readonly into?: Tensor<DType>;
 }
 
 /**
@@ -41,7 +43,7 @@ export function runBlocks(
     // All slots first: making one can move the memory that `heap` looks at.
     for (let i = 0; i < sources.length; i++) {
       const { pointer, bytes } = sources[i];
-      if (pointer !== undefined && block.count === 1) pointers[i] = pointer + block.start * bytes;
+      if (pointer !== undefined && !isStaged(sources[i], block)) pointers[i] = pointer + block.start * bytes;
       else pointers[i] = slot(i, elements * bytes);
     }
     for (let i = 0; i < sources.length; i++) {
@@ -52,7 +54,7 @@ export function runBlocks(
     kernel(pointers, block);
     for (let i = 0; i < sources.length; i++) {
       if (operands[i].access !== "read" && isStaged(sources[i], block)) {
-        copyOut(sources[i], block, pointers[i]);
+        copyOut(sources[i].into, sources[i].bytes, block, pointers[i]);
       }
     }
   }
@@ -81,7 +83,7 @@ export function planeBlocks(
   planes: number,
   planeLength: number,
   bytes: number,
-  mostBytes: number = 8 * blockBytes,
+  mostBytes: number = 4 * blockBytes,
 ): Block[] | undefined {
   const one = samples * planeLength * bytes;
   if (one > mostBytes) return undefined;
@@ -96,12 +98,15 @@ export function planeBlocks(
 
 interface Source {
   readonly data: TypedArray;
+  readonly into: TypedArray;
   readonly pointer: number | undefined;
   readonly bytes: number;
 }
 
-function sourceOf({ tensor }: Operand): Source {
-  return { data: tensor.data, pointer: pointerOf(tensor), bytes: bytesPerElement(tensor.dtype) };
+function sourceOf({ tensor, into }: Operand): Source {
+  const { data } = tensor;
+  const pointer = into === undefined ? pointerOf(tensor) : undefined;
+  return { data, into: into === undefined ? data : into.data, pointer, bytes: bytesPerElement(tensor.dtype) };
 }
 
 function isStaged({ pointer }: Source, block: Block): boolean {
@@ -115,10 +120,15 @@ function copyIn({ data, bytes }: Source, { start, length, count, stride }: Block
   }
 }
 
-function copyOut({ data, bytes }: Source, { start, length, count, stride }: Block, pointer: number): void {
-  const heap = heapOf(data);
+function copyOut(
+  into: TypedArray,
+  bytes: number,
+  { start, length, count, stride }: Block,
+  pointer: number,
+): void {
+  const heap = heapOf(into);
   for (let run = 0; run < count; run++) {
-    copyInto(data, start + run * stride, heap, pointer / bytes + run * length, length);
+    copyInto(into, start + run * stride, heap, pointer / bytes + run * length, length);
   }
 }
 
