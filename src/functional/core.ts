@@ -4,7 +4,7 @@ import type { Moments } from "../plan/moments.ts";
 import type { Plan } from "../plan/plan.ts";
 import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import { sameShape, shapeText } from "../tensor/shape.ts";
-import { asTensor, empty, type Tensor, type TensorLike } from "../tensor/tensor.ts";
+import { asTensor, emptyLike, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { finiteNumber } from "./checks.ts";
 
 /** Options that every normalization with weight and bias takes. */
@@ -129,9 +129,9 @@ export function gradientOf(who: string, x: Tensor, dy: TensorLike): Tensor {
   return upstream;
 }
 
-/** The given `out` if it can take the result, else a new tensor like x. */
+/** The given `out` if it can take the result, else a new tensor like x, living where x lives. */
 export function outputFor(who: string, what: string, x: Tensor, out: TensorLike | undefined): Tensor {
-  if (out === undefined) return empty(x.shape, { dtype: x.dtype });
+  if (out === undefined) return emptyLike(x);
   const given = asTensor(who, what, out);
   if (given.dtype !== x.dtype || !sameShape(given.shape, x.shape)) {
     throw new RangeError(`${who}: expected ${what} to be a ${x}, got a ${given}`);
@@ -140,7 +140,7 @@ export function outputFor(who: string, what: string, x: Tensor, out: TensorLike 
 }
 
 function parameterGradient(parameter: Tensor, values: Float64Array): Tensor {
-  const gradient = empty(parameter.shape, { dtype: parameter.dtype });
+  const gradient = emptyLike(parameter);
   storeFloat64(values, gradient.data, gradient.dtype);
   return gradient;
 }

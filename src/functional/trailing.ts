@@ -88,9 +88,11 @@ function gradientsInView(
 function backInPlace(who: string, view: TrailingView, result: Tensor, out: TensorLike | undefined): Tensor {
   if (view.order === null) return result;
   const restored = transpose(result, inverseOrder(view.order));
+  result.dispose();
   if (out === undefined) return restored;
   const target = outputFor(who, "out", restored, out);
   target.data.set(restored.data);
+  restored.dispose();
   return target;
 }
 

@@ -1,5 +1,4 @@
-import { arrayConstructor } from "../tensor/dtype.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { emptyLike, type Tensor } from "../tensor/tensor.ts";
 
 /** Row-major strides of a shape, in elements. */
 function stridesOf(shape: readonly number[]): number[] {
@@ -17,20 +16,22 @@ export function transpose(x: Tensor, order: readonly number[]): Tensor {
   const shape = order.map((axis) => x.shape[axis]);
   const inputStrides = stridesOf(x.shape);
   const strides = order.map((axis) => inputStrides[axis]);
-  const data = new (arrayConstructor(x.dtype))(x.size);
+  const moved = emptyLike(x, shape);
+  const from = x.data;
+  const to = moved.data;
   const index = new Array<number>(shape.length).fill(0);
-  let from = 0;
-  for (let to = 0; to < data.length; to++) {
-    data[to] = x.data[from];
+  let at = 0;
+  for (let i = 0; i < to.length; i++) {
+    to[i] = from[at];
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       index[axis]++;
-      from += strides[axis];
+      at += strides[axis];
       if (index[axis] < shape[axis]) break;
-      from -= strides[axis] * shape[axis];
+      at -= strides[axis] * shape[axis];
       index[axis] = 0;
     }
   }
-  return new Tensor(x.dtype, shape, data);
+  return moved;
 }
 
 /** The order that undoes a transpose. */

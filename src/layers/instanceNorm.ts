@@ -1,7 +1,7 @@
 import { withDefaults } from "../functional/checks.ts";
 import type { Forward } from "../functional/core.ts";
 import { instanceNormForward } from "../functional/instanceNorm.ts";
-import { Tensor, type TensorLike, wrap } from "../tensor/tensor.ts";
+import { type Tensor, type TensorLike, viewOf, wrap } from "../tensor/tensor.ts";
 import { type FullRunningNormOptions, RunningNorm, type RunningNormOptions } from "./runningNorm.ts";
 
 /** Options of {@link InstanceNorm1d}, {@link InstanceNorm2d} and {@link InstanceNorm3d}; affine and trackRunningStats default to false. */
@@ -82,14 +82,14 @@ abstract class InstanceNorm extends RunningNorm {
   }
 }
 
-/** (C, *) seen as (1, C, *), over the same data. */
+/** (C, *) seen as (1, C, *), over the same memory. */
 function withBatch(who: string, value: TensorLike): Tensor {
   const given = wrap(who, "input", value);
-  return new Tensor(given.dtype, [1, ...given.shape], given.data) as Tensor;
+  return viewOf(given, [1, ...given.shape]) as Tensor;
 }
 
 function withoutBatch(y: Tensor): Tensor {
-  return new Tensor(y.dtype, y.shape.slice(1), y.data);
+  return viewOf(y, y.shape.slice(1));
 }
 
 /**

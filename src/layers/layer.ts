@@ -4,7 +4,7 @@ import type { Backward, Forward } from "../functional/core.ts";
 import { storeFloat64 } from "../tensor/cast.ts";
 import { type FloatType, isDType, isFloatType } from "../tensor/dtype.ts";
 import { describe } from "../tensor/shape.ts";
-import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
+import { asTensor, sameStorage, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { Parameter } from "./parameter.ts";
 import {
   type LoadOptions,
@@ -74,8 +74,7 @@ export abstract class Layer {
   forward(input: TensorLike, options: CallOptions = {}): Tensor {
     const x = asTensor(this.name, "input", input);
     const { y, backward } = this.compute(x, options.out);
-    const overwritten = y.data.buffer === x.data.buffer && y.data.byteOffset === x.data.byteOffset;
-    this.#backward = overwritten && y.size > 0 ? refusalAfterInPlace(this.name) : backward;
+    this.#backward = y.size > 0 && sameStorage(y, x) ? refusalAfterInPlace(this.name) : backward;
     return y;
   }
 

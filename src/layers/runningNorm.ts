@@ -1,6 +1,6 @@
 import { finiteNumber, integerFrom } from "../functional/checks.ts";
 import { sameShape, sizeOf } from "../tensor/shape.ts";
-import { empty, type Tensor, type TensorLike, wrap } from "../tensor/tensor.ts";
+import { type Tensor, type TensorLike, wrap, zerosInArray } from "../tensor/tensor.ts";
 import {
   type CallOptions,
   channelAxisOf,
@@ -53,7 +53,7 @@ export abstract class RunningNorm extends Layer {
   protected readonly channelAxis: number;
   #numFeatures: number | null;
   readonly #hasBuffers: boolean;
-  readonly #tracked = empty([], { dtype: "int64" });
+  readonly #tracked = zerosInArray([], "int64");
 
   constructor(who: string, numFeatures: number | null, options: FullRunningNormOptions) {
     super(who, options);
@@ -110,8 +110,8 @@ export abstract class RunningNorm extends Layer {
     this.#numFeatures = numFeatures;
     this.makeParameters(this.featureShape(numFeatures), this.affine, this.affine);
     if (this.#hasBuffers) {
-      this.runningMean = empty(this.featureShape(numFeatures), { dtype: this.dtype });
-      this.runningVar = empty(this.featureShape(numFeatures), { dtype: this.dtype });
+      this.runningMean = zerosInArray(this.featureShape(numFeatures), this.dtype);
+      this.runningVar = zerosInArray(this.featureShape(numFeatures), this.dtype);
       this.resetRunningStats();
     }
   }

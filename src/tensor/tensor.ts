@@ -1,6 +1,8 @@
+import { freeBlock, newBlock, newZeroedBlock, PoolBlock, viewOfBlock } from "./block.ts";
 import { castArray } from "./cast.ts";
 import {
   arrayConstructor,
+  bytesPerElement,
   type DataOf,
   type DType,
   dtypeOf,
@@ -9,34 +11,128 @@ import {
   isFloatType,
   type TypedArray,
 } from "./dtype.ts";
+import { copyNested, type NestedNumbers, nestedShape } from "./nested.ts";
 import { checkShape, describe, shapeText, sizeOf } from "./shape.ts";
 
-/** A dense, row-major array: `data[((i0 * d1) + i1) * d2 + ...]`. */
+/** Reads a tensor's private source. */
+let sourceOf: (tensor: Tensor<DType>) => TypedArray | PoolBlock;
+
+/**
+ * A dense, row-major array: `data[((i0 * d1) + i1) * d2 + ...]`.
+ *
+ * Its elements are either in an array of the caller's ({@link tensor}) or in kernel memory ({@link empty}),
+ * where kernels work in place; that memory is free again after `dispose()`, or once the garbage collector has
+ * seen that neither the tensor nor an array taken from `data` is in use.
+ */
 export class Tensor<D extends DType = FloatType> {
   readonly dtype: D;
   readonly shape: readonly number[];
-  readonly data: DataOf<D>;
+  /** Number of elements. */
+  readonly size: number;
+  readonly #source: DataOf<D> | PoolBlock;
+  #view: DataOf<D> | undefined;
 
   /** Wraps `data` without a copy; use {@link tensor} for checked construction. */
-  constructor(dtype: D, shape: readonly number[], data: DataOf<D>) {
+  constructor(dtype: D, shape: readonly number[], data: DataOf<D> | PoolBlock) {
     this.dtype = dtype;
     this.shape = shape;
-    this.data = data;
+    this.#source = data;
+    if (data instanceof PoolBlock) this.size = sizeOf(shape);
+    else {
+      this.#view = data;
+      this.size = data.length;
+    }
   }
 
-  /** Number of elements. */
-  get size(): number {
-    return this.data.length;
+  /**
+   * The elements: the caller's array, or a view of kernel memory.
+   *
+   * A part taken of a view (`subarray`) does not keep the memory; hold on to the tensor or to `data` itself.
+   *
+   * @throws RangeError after `dispose()`
+   */
+  get data(): DataOf<D> {
+    const source = this.#source;
+    if (!(source instanceof PoolBlock)) return source;
+    checkInUse(source, this);
+    let seen = this.#view;
+    // Growth of an unshared memory detaches its views, which leaves them empty.
+    if (seen === undefined || seen.length !== this.size) {
+      seen = viewOfBlock(source, this.dtype, this.size);
+      this.#view = seen;
+    }
+    return seen;
+  }
+
+  /**
+   * Frees kernel memory, that of views on it too; nothing happens for a caller's array, or the second time.
+   *
+   * @example
+   * using y = layer.forward(x); // disposed at the end of the block
+   */
+  dispose(): void {
+    const source = this.#source;
+    if (!(source instanceof PoolBlock)) return;
+    this.#view = undefined;
+    freeBlock(source);
+  }
+
+  // Where the host has no Symbol.dispose there is no `using` either, and this is a method named "undefined".
+  /** As {@link Tensor.dispose}. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** `tensor(float32, (8, 64))`: the kind and the shape, not the values. */
   toString(): string {
     return `tensor(${this.dtype}, ${shapeText(this.shape)})`;
   }
+
+  static {
+    sourceOf = (tensor) => tensor.#source;
+  }
 }
 
-/** Numbers nested to any depth, every level of equal length. */
-export type NestedNumbers = number | readonly NestedNumbers[];
+/**
+ * Byte address of a tensor in kernel memory; undefined for an array of the caller's.
+ *
+ * @throws RangeError if the tensor was disposed
+ */
+export function pointerOf(tensor: Tensor<DType>): number | undefined {
+  const source = sourceOf(tensor);
+  if (!(source instanceof PoolBlock)) return undefined;
+  checkInUse(source, tensor);
+  return source.pointer;
+}
+
+/** Another shape for the same elements; the memory lives as long as either tensor, or until either is disposed. */
+export function viewOf<D extends DType>(tensor: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  return new Tensor(tensor.dtype, shape, sourceOf(tensor) as DataOf<D> | PoolBlock);
+}
+
+/** Whether two tensors begin at the same element of the same memory. */
+export function sameStorage(a: Tensor<DType>, b: Tensor<DType>): boolean {
+  const sourceA = sourceOf(a);
+  const sourceB = sourceOf(b);
+  if (sourceA instanceof PoolBlock || sourceB instanceof PoolBlock) return sourceA === sourceB;
+  return sourceA.buffer === sourceB.buffer && sourceA.byteOffset === sourceB.byteOffset;
+}
+
+/** An uninitialized tensor of x's dtype and size that lives where x lives: in kernel memory or in an array. */
+export function emptyLike<D extends DType>(x: Tensor<D>, shape: readonly number[] = x.shape): Tensor<D> {
+  const pointer = pointerOf(x);
+  if (pointer === undefined) return zerosInArray(shape, x.dtype);
+  return new Tensor(x.dtype, shape, newBlock(x.size * bytesPerElement(x.dtype), pointer));
+}
+
+/** A tensor of zeros in an array of its own, as parameters and statistics have: small, long-lived, written by optimizers. */
+export function zerosInArray<D extends DType>(shape: readonly number[], dtype: D): Tensor<D> {
+  return new Tensor(dtype, [...shape], new (arrayConstructor(dtype))(sizeOf(shape)));
+}
+
+function checkInUse(block: PoolBlock, tensor: Tensor<DType>): void {
+  if (block.isFree) throw new RangeError(`${tensor} was disposed and can no longer be used`);
+}
 
 /**
  * What every function takes as a tensor: ours, anything with `data` and `shape` or `dims` (such as the
@@ -114,11 +210,13 @@ export function tensor(
 }
 
 /**
- * Makes a tensor of zeros.
+ * Makes a tensor of zeros in kernel memory, where kernels work in place and threads can share the work.
  *
- * @throws TypeError or RangeError if `shape` is not a list of non-negative integers
+ * @throws TypeError or RangeError if `shape` is not a list of non-negative integers; RangeError if kernel memory
+ *   (4 GiB) is full
  * @example
- * const y = empty([8, 64, 56, 56]);
+ * using y = empty([8, 64, 56, 56]);
+ * y.data.set(values);
  */
 export function empty<D extends DType = "float32">(
   shape: readonly number[],
@@ -127,7 +225,7 @@ export function empty<D extends DType = "float32">(
   checkShape("empty", shape);
   const dtype = (options.dtype ?? "float32") as D;
   if (!isDType(dtype)) throw new TypeError(`empty: unknown dtype ${describe(dtype)}`);
-  return new Tensor(dtype, [...shape], new (arrayConstructor(dtype))(sizeOf(shape)));
+  return new Tensor(dtype, [...shape], newZeroedBlock(sizeOf(shape) * bytesPerElement(dtype)));
 }
 
 /**
@@ -186,39 +284,4 @@ function checkLength(length: number, shape: readonly number[]): void {
       `tensor: shape ${shapeText(shape)} holds ${sizeOf(shape)} elements, got data of ${length}`,
     );
   }
-}
-
-function nestedShape(data: NestedNumbers): number[] {
-  const shape: number[] = [];
-  let level: NestedNumbers = data;
-  while (Array.isArray(level)) {
-    shape.push(level.length);
-    if (level.length === 0) break;
-    level = level[0];
-  }
-  return shape;
-}
-
-function copyNested(
-  data: NestedNumbers,
-  shape: readonly number[],
-  depth: number,
-  flat: Float64Array,
-  at: number,
-): number {
-  if (depth === shape.length) {
-    if (typeof data !== "number") throw new TypeError(`tensor: expected a number, got ${describe(data)}`);
-    flat[at] = data;
-    return at + 1;
-  }
-  if (!Array.isArray(data)) {
-    throw new TypeError(`tensor: expected a list at depth ${depth}, got ${describe(data)}`);
-  }
-  if (data.length !== shape[depth]) {
-    throw new RangeError(
-      `tensor: expected every list at depth ${depth} to have ${shape[depth]} items, got ${data.length}`,
-    );
-  }
-  for (const item of data) at = copyNested(item, shape, depth + 1, flat, at);
-  return at;
 }

@@ -1,0 +1,49 @@
+import { isMemoryShared, kernelMemory } from "../../tensor/memory.ts";
+import type { WasmFunction } from "../../tensor/webAssembly.ts";
+import * as binary from "./binary/kernels.ts";
+import { instantiate } from "./instance.ts";
+import { createRunner, getThreads, type ParallelOptions, type Runner } from "./threads/parallel.ts";
+
+export { allocate, free, view } from "../../tensor/memory.ts";
+export { pointerOf } from "../../tensor/tensor.ts";
+export { getThreads, leastScratchBytes as scratchBytes, setThreads } from "./threads/parallel.ts";
+
+/** A kernel of kernels/index.ts: numbers, then scratch, begin and end. */
+export type Kernel = WasmFunction;
+
+let runner: Runner | undefined;
+
+/** Runs a kernel over [0, items), on as many threads as `work`, the number of elements touched, is worth. */
+export function parallel(
+  kernel: string,
+  args: readonly number[],
+  items: number,
+  options?: ParallelOptions,
+): void {
+  currentRunner().parallel(kernel, args, items, options);
+}
+
+/** Threads that `parallel` uses at most. */
+export function threadCount(): number {
+  return getThreads();
+}
+
+/**
+ * Starts the workers and resolves when they are up, to the number of threads that calls can use.
+ *
+ * Kernels work before that, on fewer threads; benchmarks and tests wait for it.
+ */
+export function threadsReady(): Promise<number> {
+  return currentRunner().whenReady();
+}
+
+/** The memory's bytes now; growth replaces the buffer. */
+export function memoryBuffer(): ArrayBufferLike {
+  return kernelMemory().buffer;
+}
+
+/** Memory, kernels and workers are made at the first use, so that importing the package costs nothing. */
+function currentRunner(): Runner {
+  runner ??= createRunner(instantiate(binary, kernelMemory(), isMemoryShared()));
+  return runner;
+}
