@@ -1,4 +1,4 @@
-// Loops over `rows` rows of S elements, where each column has coefficients of its own.
+// Loops over `rows` rows, `stride` bytes apart, where each of S columns has coefficients of its own.
 import { lanesOf, mulAdd, widenHigh, widenLow } from "./lanes";
 import { middle, sampleMean } from "./moments";
 
@@ -10,37 +10,32 @@ function addTo<T>(sums: usize, v: v128): void {
   if (sizeof<T>() == 4) v128.store(sums, f64x2.add(v128.load(sums, 16), widenHigh<T>(v)), 16);
 }
 
+// Four rows of x at a time, two of x and dy: more would fall on the same lines of the first-level cache where rows are
+// a multiple of 4 KiB.
+
 /**
  * sums[j] += sum(x[r, j] - shift[j]), sums[S + j] += sum((x[r, j] - shift[j])^2) over the rows; sums is float64.
  * The first `width` columns of each row are taken.
  */
-export function columnSums<T>(x: usize, rows: usize, S: usize, width: usize, shift: usize, sums: usize): void {
-  const bytes = S * sizeof<T>();
+export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, width: usize, shift: usize, sums: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
   const widen = 8 / sizeof<T>();
   let r: usize = 0;
-  for (; r + 8 <= rows; r += 8, x += 8 * bytes) {
+  for (; r + 4 <= rows; r += 4, x += 4 * stride) {
     for (let j: usize = 0; j < vectorBytes; j += 16) {
       const k = v128.load(shift + j);
       let at = x + j;
       const d0 = v128.sub<T>(v128.load(at), k);
-      const d1 = v128.sub<T>(v128.load((at += bytes)), k);
-      const d2 = v128.sub<T>(v128.load((at += bytes)), k);
-      const d3 = v128.sub<T>(v128.load((at += bytes)), k);
-      const d4 = v128.sub<T>(v128.load((at += bytes)), k);
-      const d5 = v128.sub<T>(v128.load((at += bytes)), k);
-      const d6 = v128.sub<T>(v128.load((at += bytes)), k);
-      const d7 = v128.sub<T>(v128.load(at + bytes), k);
-      const low = v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3));
-      const high = v128.add<T>(v128.add<T>(d4, d5), v128.add<T>(d6, d7));
-      const low2 = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
-      const high2 = v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7)));
-      addTo<T>(sums + j * widen, v128.add<T>(low, high));
-      addTo<T>(sums + S * 8 + j * widen, v128.add<T>(low2, high2));
+      const d1 = v128.sub<T>(v128.load((at += stride)), k);
+      const d2 = v128.sub<T>(v128.load((at += stride)), k);
+      const d3 = v128.sub<T>(v128.load(at + stride), k);
+      const squares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
+      addTo<T>(sums + j * widen, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
+      addTo<T>(sums + S * 8 + j * widen, squares);
     }
-    for (let i: usize = 0; i < 8; i++) columnSumsTail<T>(x + i * bytes, vectorBytes, width, S, shift, sums);
+    for (let i: usize = 0; i < 4; i++) columnSumsTail<T>(x + i * stride, vectorBytes, width, S, shift, sums);
   }
-  for (; r < rows; r++, x += bytes) {
+  for (; r < rows; r++, x += stride) {
     for (let j: usize = 0; j < vectorBytes; j += 16) {
       const d = v128.sub<T>(v128.load(x + j), v128.load(shift + j));
       addTo<T>(sums + j * widen, d);
@@ -62,31 +57,23 @@ function columnSumsTail<T>(x: usize, from: usize, width: usize, S: usize, shift:
 }
 
 /** sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows. */
-export function columnGradSums<T>(x: usize, dy: usize, rows: usize, S: usize, width: usize, mean: usize, sums: usize): void {
-  const bytes = S * sizeof<T>();
+export function columnGradSums<T>(x: usize, dy: usize, rows: usize, stride: usize, S: usize, width: usize, mean: usize, sums: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
   const widen = 8 / sizeof<T>();
   let r: usize = 0;
-  for (; r + 4 <= rows; r += 4, x += 4 * bytes, dy += 4 * bytes) {
+  for (; r + 2 <= rows; r += 2, x += 2 * stride, dy += 2 * stride) {
     for (let j: usize = 0; j < vectorBytes; j += 16) {
       const m = v128.load(mean + j);
-      let at = x + j;
-      let up = dy + j;
-      const g0 = v128.load(up);
-      const d0 = v128.sub<T>(v128.load(at), m);
-      const g1 = v128.load((up += bytes));
-      const d1 = v128.sub<T>(v128.load((at += bytes)), m);
-      const g2 = v128.load((up += bytes));
-      const d2 = v128.sub<T>(v128.load((at += bytes)), m);
-      const g3 = v128.load(up + bytes);
-      const d3 = v128.sub<T>(v128.load(at + bytes), m);
-      addTo<T>(sums + j * widen, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
-      const products = v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3)));
-      addTo<T>(sums + S * 8 + j * widen, products);
+      const g0 = v128.load(dy + j);
+      const g1 = v128.load(dy + j + stride);
+      const d0 = v128.sub<T>(v128.load(x + j), m);
+      const d1 = v128.sub<T>(v128.load(x + j + stride), m);
+      addTo<T>(sums + j * widen, v128.add<T>(g0, g1));
+      addTo<T>(sums + S * 8 + j * widen, mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)));
     }
-    for (let i: usize = 0; i < 4; i++) columnGradSumsTail<T>(x + i * bytes, dy + i * bytes, vectorBytes, width, S, mean, sums);
+    for (let i: usize = 0; i < 2; i++) columnGradSumsTail<T>(x + i * stride, dy + i * stride, vectorBytes, width, S, mean, sums);
   }
-  for (; r < rows; r++, x += bytes, dy += bytes) {
+  for (; r < rows; r++, x += stride, dy += stride) {
     for (let j: usize = 0; j < vectorBytes; j += 16) {
       const g = v128.load(dy + j);
       addTo<T>(sums + j * widen, g);
@@ -108,10 +95,9 @@ function columnGradSumsTail<T>(x: usize, dy: usize, from: usize, width: usize, S
 }
 
 /** y = (x - mean[j]) * scale[j] + shift[j] over the first `width` columns of each row. */
-export function columnNormalize<T>(x: usize, y: usize, rows: usize, S: usize, width: usize, mean: usize, scale: usize, shift: usize): void {
-  const bytes = S * sizeof<T>();
+export function columnNormalize<T>(x: usize, y: usize, rows: usize, stride: usize, width: usize, mean: usize, scale: usize, shift: usize): void {
   const widthBytes = width * sizeof<T>();
-  for (let r: usize = 0; r < rows; r++, x += bytes, y += bytes) {
+  for (let r: usize = 0; r < rows; r++, x += stride, y += stride) {
     let j: usize = 0;
     for (; j + 64 <= widthBytes; j += 64) {
       const v0 = v128.sub<T>(v128.load(x + j), v128.load(mean + j));
@@ -139,16 +125,15 @@ export function columnGradInput<T>(
   dy: usize,
   dx: usize,
   rows: usize,
-  S: usize,
+  stride: usize,
   width: usize,
   mean: usize,
   a: usize,
   b: usize,
   c: usize,
 ): void {
-  const bytes = S * sizeof<T>();
   const widthBytes = width * sizeof<T>();
-  for (let r: usize = 0; r < rows; r++, x += bytes, dy += bytes, dx += bytes) {
+  for (let r: usize = 0; r < rows; r++, x += stride, dy += stride, dx += stride) {
     let j: usize = 0;
     for (; j + 32 <= widthBytes; j += 32) {
       const t0 = mulAdd<T>(v128.sub<T>(v128.load(x + j), v128.load(mean + j)), v128.load(b + j), v128.load(c + j));
@@ -167,10 +152,9 @@ export function columnGradInput<T>(
 }
 
 /** dx = dy * a[j]: x is not read. */
-export function columnScale<T>(dy: usize, dx: usize, rows: usize, S: usize, width: usize, a: usize): void {
-  const bytes = S * sizeof<T>();
+export function columnScale<T>(dy: usize, dx: usize, rows: usize, stride: usize, width: usize, a: usize): void {
   const widthBytes = width * sizeof<T>();
-  for (let r: usize = 0; r < rows; r++, dy += bytes, dx += bytes) {
+  for (let r: usize = 0; r < rows; r++, dy += stride, dx += stride) {
     let j: usize = 0;
     for (; j + 16 <= widthBytes; j += 16) v128.store(dx + j, v128.mul<T>(v128.load(dy + j), v128.load(a + j)));
     for (; j < widthBytes; j += sizeof<T>()) store<T>(dx + j, load<T>(dy + j) * load<T>(a + j));
@@ -178,19 +162,19 @@ export function columnScale<T>(dy: usize, dx: usize, rows: usize, S: usize, widt
 }
 
 /** to[j] = a value near the column's mean, from 16 rows spread over `rows`; of equal elements exactly their value. */
-export function sampleColumns<T>(x: usize, rows: usize, S: usize, to: usize): void {
+export function sampleColumns<T>(x: usize, rows: usize, stride: usize, S: usize, to: usize): void {
   const bytes = S * sizeof<T>();
   const lanes = lanesOf<T>();
   for (let j: usize = 0; j + 16 <= bytes; j += 16) {
     const at = x + j;
-    const q0 = sampleFour<T>(at, rows, bytes, 0);
-    const q1 = sampleFour<T>(at, rows, bytes, 4);
-    const q2 = sampleFour<T>(at, rows, bytes, 8);
-    const q3 = sampleFour<T>(at, rows, bytes, 12);
+    const q0 = sampleFour<T>(at, rows, stride, 0);
+    const q1 = sampleFour<T>(at, rows, stride, 4);
+    const q2 = sampleFour<T>(at, rows, stride, 8);
+    const q3 = sampleFour<T>(at, rows, stride, 12);
     v128.store(to + j, v128.mul<T>(middle<T>(q0, q1, q2, q3), v128.splat<T>(<T>0.25)));
   }
   for (let j = S & ~(lanes - 1); j < S; j++) {
-    store<T>(to + j * sizeof<T>(), sampleMean<T>(x + j * sizeof<T>(), rows, bytes, 1));
+    store<T>(to + j * sizeof<T>(), sampleMean<T>(x + j * sizeof<T>(), rows, stride, 1));
   }
 }
 

@@ -55,8 +55,8 @@ export function columnsGradSums<T>(
     const full = least(to, pool / fold);
     const at = (b * pool * width + from * S) * sizeof<T>();
     const last = at + (full - from) * S * sizeof<T>();
-    columnGradSums<T>(x + at, dy + at, full - from, S, S, means, sums);
-    if (full < to) columnGradSums<T>(x + last, dy + last, 1, S, (pool % fold) * width, means, sums);
+    columnGradSums<T>(x + at, dy + at, full - from, S * sizeof<T>(), S, S, means, sums);
+    if (full < to) columnGradSums<T>(x + last, dy + last, 1, 0, S, (pool % fold) * width, means, sums);
   }
 }
 
@@ -149,12 +149,12 @@ export function columnsGradInput<T>(
     const last = at + (full - from) * S * sizeof<T>();
     const lastWidth = full < to ? (pool % fold) * width : 0;
     if (fixed) {
-      columnScale<T>(dy + last, dx + last, 1, S, lastWidth, a);
-      columnScale<T>(dy + at, dx + at, full - from, S, S, a);
+      columnScale<T>(dy + last, dx + last, 1, 0, lastWidth, a);
+      columnScale<T>(dy + at, dx + at, full - from, S * sizeof<T>(), S, a);
     } else {
       const step = S * sizeof<T>();
-      columnGradInput<T>(x + last, dy + last, dx + last, 1, S, lastWidth, mean, a, a + step, a + 2 * step);
-      columnGradInput<T>(x + at, dy + at, dx + at, full - from, S, S, mean, a, a + step, a + 2 * step);
+      columnGradInput<T>(x + last, dy + last, dx + last, 1, 0, lastWidth, mean, a, a + step, a + 2 * step);
+      columnGradInput<T>(x + at, dy + at, dx + at, full - from, step, S, mean, a, a + step, a + 2 * step);
     }
   }
 }

@@ -31,7 +31,7 @@ export function columnsShift<T>(
     const shift = frames + b * frame;
     const from = x + b * pool * width * sizeof<T>();
     if (!centered) memory.fill(shift, 0, width * sizeof<T>());
-    else if (chunk == 1) sampleColumns<T>(from, pool, width, shift);
+    else if (chunk == 1) sampleColumns<T>(from, pool, width * sizeof<T>(), width, shift);
     else {
       for (let g: usize = 0; g < group; g++) {
         const value = sampleMean<T>(from + g * chunk * sizeof<T>(), pool, width * sizeof<T>(), chunk);
@@ -68,8 +68,8 @@ export function columnsSums<T>(
     const to = least(from + blockRows, rows);
     const full = least(to, pool / fold);
     const at = x + b * pool * width * sizeof<T>();
-    columnSums<T>(at + from * S * sizeof<T>(), full - from, S, S, coefficients, sums);
-    if (full < to) columnSums<T>(at + full * S * sizeof<T>(), 1, S, (pool % fold) * width, coefficients, sums);
+    columnSums<T>(at + from * S * sizeof<T>(), full - from, S * sizeof<T>(), S, S, coefficients, sums);
+    if (full < to) columnSums<T>(at + full * S * sizeof<T>(), 1, 0, S, (pool % fold) * width, coefficients, sums);
   }
 }
 
@@ -190,8 +190,8 @@ export function columnsNormalize<T>(
     const shift = scale + S * sizeof<T>();
     const at = (b * pool * width + from * S) * sizeof<T>();
     const last = at + (full - from) * S * sizeof<T>();
-    if (full < to) columnNormalize<T>(x + last, y + last, 1, S, (pool % fold) * width, mean, scale, shift);
-    columnNormalize<T>(x + at, y + at, full - from, S, S, mean, scale, shift);
+    if (full < to) columnNormalize<T>(x + last, y + last, 1, 0, (pool % fold) * width, mean, scale, shift);
+    columnNormalize<T>(x + at, y + at, full - from, S * sizeof<T>(), S, mean, scale, shift);
   }
 }
 

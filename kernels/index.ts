@@ -8,6 +8,9 @@ import { columnsShift, columnsSums, columnsMerge, columnsMoments, columnsCoeffic
 import { columnsMeans, columnsGradSums, columnsGradMerge, columnsGradCoefficients, columnsGradInput } from "./columnsBackward";
 
 export { narrowBfloat, narrowHalf, widenBfloat, widenHalf } from "./convert";
+import { tilesBackward, tilesForward } from "./tiles";
+import { expandParameters } from "./expand";
+export { foldSums } from "./expand";
 export { mergeSums } from "./merge";
 
 export function planesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
@@ -200,4 +203,28 @@ export function columnsGradInputF32(x: usize, dy: usize, dx: usize, frames: usiz
 
 export function columnsGradInputF64(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
   columnsGradInput<f64>(x, dy, dx, frames, pool, width, fold, blockRows, fixed, scratch, begin, end);
+}
+
+export function tilesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  tilesForward<f32>(x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, centered, eps, scratch, begin, end);
+}
+
+export function tilesForwardF64(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  tilesForward<f64>(x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, centered, eps, scratch, begin, end);
+}
+
+export function tilesBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, sums: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  tilesBackward<f32>(x, dy, dx, weight, mean, rstd, sums, pool, group, channel, inner, block, centered, fixed, scratch, begin, end);
+}
+
+export function tilesBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, sums: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  tilesBackward<f64>(x, dy, dx, weight, mean, rstd, sums, pool, group, channel, inner, block, centered, fixed, scratch, begin, end);
+}
+
+export function expandParametersF32(from: usize, to: usize, inner: usize, scratch: usize, begin: usize, end: usize): void {
+  expandParameters<f32>(from, to, inner, scratch, begin, end);
+}
+
+export function expandParametersF64(from: usize, to: usize, inner: usize, scratch: usize, begin: usize, end: usize): void {
+  expandParameters<f64>(from, to, inner, scratch, begin, end);
 }

@@ -1,5 +1,6 @@
 // From shifted sums to mean and M2, and the slow way for the data on which shifted sums fail.
 import { lanesOf } from "./lanes";
+import { first as shiftedFirst, second as shiftedSecond, shiftedSums } from "./sums";
 
 /** Results of `finishMoments`. */
 export let mean: f64 = 0;
@@ -22,6 +23,11 @@ export function sampleMean<T>(x: usize, pool: usize, stride: usize, n: usize): T
   const lanes = lanesOf<T>();
   if (n < lanes) return sampleScalars<T>(x, pool, stride, n);
   const vectors = n / lanes;
+  // One chunk is read at once: fewer samples do, since a bad value only costs a second reading.
+  if (pool == 1) {
+    const quarter = (vectors >> 2) << 4;
+    return averageOf<T>(middle<T>(v128.load(x), v128.load(x + quarter), v128.load(x + 2 * quarter), v128.load(x + 3 * quarter)), 1);
+  }
   let a = f64x2.splat(0);
   let b = a;
   let c = a;
@@ -32,11 +38,17 @@ export function sampleMean<T>(x: usize, pool: usize, stride: usize, n: usize): T
     c = v128.add<T>(c, v128.load(x + (((i + 2) * pool) >> 4) * stride + (((i + 2) * vectors) >> 4) * 16));
     d = v128.add<T>(d, v128.load(x + (((i + 3) * pool) >> 4) * stride + (((i + 3) * vectors) >> 4) * 16));
   }
-  const sum = middle<T>(a, b, c, d);
-  if (sizeof<T>() == 8) return <T>((f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)) * 0.125);
-  const low: f64 = <f64>f32x4.extract_lane(sum, 0) + <f64>f32x4.extract_lane(sum, 1);
-  const high: f64 = <f64>f32x4.extract_lane(sum, 2) + <f64>f32x4.extract_lane(sum, 3);
-  return <T>((low + high) * 0.0625);
+  return averageOf<T>(middle<T>(a, b, c, d), 0.25);
+}
+
+/** Average of the lanes, times `scale`. */
+// @ts-ignore: decorator
+@inline
+function averageOf<T>(v: v128, scale: f64): T {
+  if (sizeof<T>() == 8) return <T>((f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1)) * 0.5 * scale);
+  const low: f64 = <f64>f32x4.extract_lane(v, 0) + <f64>f32x4.extract_lane(v, 1);
+  const high: f64 = <f64>f32x4.extract_lane(v, 2) + <f64>f32x4.extract_lane(v, 3);
+  return <T>((low + high) * 0.25 * scale);
 }
 
 /** The same from 16 elements, for chunks shorter than a vector. */
@@ -86,10 +98,31 @@ export function finishMoments<T>(
   n: usize,
 ): void {
   const count = <f64>(pool * n);
-  if (!sumsHold(first, second, count)) return twoPassMoments<T>(x, pool, stride, n);
+  if (!sumsHold(first, second, count)) {
+    const better = <T>(shift + first / count);
+    sumsAbout<T>(better, x, pool, stride, n);
+    if (!sumsHold(sum1, sum2, count)) return twoPassMoments<T>(x, pool, stride, n);
+    shift = <f64>better;
+    first = sum1;
+    second = sum2;
+  }
   const off = first / count;
   mean = shift + off;
   m2 = second - off * first;
+}
+
+let sum1: f64 = 0;
+let sum2: f64 = 0;
+
+/** The sums of one statistic about another shift. */
+function sumsAbout<T>(shift: T, x: usize, pool: usize, stride: usize, n: usize): void {
+  sum1 = 0;
+  sum2 = 0;
+  for (let p: usize = 0; p < pool; p++) {
+    shiftedSums<T>(x + p * stride, n, shift);
+    sum1 += shiftedFirst;
+    sum2 += shiftedSecond;
+  }
 }
 
 /** Mean square about zero of one statistic, as M2; mean = 0. */

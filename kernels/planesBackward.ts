@@ -193,7 +193,7 @@ export function planesGradCoefficients<T>(
   }
 }
 
-/** dx by the coefficients of `planesGradCoefficients`. An item is a run of `inner` elements; they are taken backwards. */
+/** dx by the coefficients of `planesGradCoefficients`. An item is a run of `inner` elements. */
 export function planesGradInput<T>(
   x: usize,
   dy: usize,
@@ -210,8 +210,7 @@ export function planesGradInput<T>(
   end: usize,
 ): void {
   const parameters = group * channel;
-  for (let item = end; item > begin; item--) {
-    const run = item - 1;
+  for (let run = begin; run < end; run++) {
     const b = run / (parameters * pool);
     const parameter = run % parameters;
     const at = run * inner * sizeof<T>();

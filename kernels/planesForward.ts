@@ -211,7 +211,6 @@ export function planesMerge<T>(
 
 /**
  * y = (x - mean) * rstd * weight + bias for given statistics. An item is a run of `inner` elements.
- * The runs are taken backwards: what was read last is still in cache.
  */
 export function planesNormalize<T>(
   x: usize,
@@ -229,12 +228,15 @@ export function planesNormalize<T>(
   end: usize,
 ): void {
   const parameters = group * channel;
-  for (let item = end; item > begin; item--) {
-    const run = item - 1;
-    const parameter = run % parameters;
-    const s = (run / (parameters * pool)) * group + parameter / channel;
-    storeCoefficients<T>(scratch, load<f64>(mean + (s << 3)), load<f64>(rstd + (s << 3)), weight, bias, parameter);
-    const at = run * inner * sizeof<T>();
-    normalizeRun<T>(x + at, y + at, inner, load<T>(scratch), load<T>(scratch, sizeof<T>()), load<T>(scratch, 2 * sizeof<T>()));
+  const bytes = inner * sizeof<T>();
+  for (let run = begin; run < end; ) {
+    const first = run % parameters;
+    const b = run / (parameters * pool);
+    let at = run * bytes;
+    for (let i = first, stop = least(parameters, first + end - run); i < stop; i++, run++, at += bytes) {
+      const s = (b * group + (channel == 1 ? i : i / channel)) << 3;
+      storeCoefficients<T>(scratch, load<f64>(mean + s), load<f64>(rstd + s), weight, bias, i);
+      normalizeRun<T>(x + at, y + at, inner, load<T>(scratch), load<T>(scratch, sizeof<T>()), load<T>(scratch, 2 * sizeof<T>()));
+    }
   }
 }

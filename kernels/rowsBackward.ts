@@ -124,11 +124,12 @@ function rowGradInput<T>(
   chain: usize,
   apart: usize,
 ): void {
-  if (weight) {
-    if (chain) rowGradInputOf<T>(x, dy, dx, weight, D, mean, rstd, meanG, meanGXhat, fixed, chain, apart, true, true);
-    else rowGradInputOf<T>(x, dy, dx, weight, D, mean, rstd, meanG, meanGXhat, fixed, 0, 0, true, false);
-  } else if (chain) rowGradInputOf<T>(x, dy, dx, 0, D, mean, rstd, meanG, meanGXhat, fixed, chain, apart, false, true);
-  else rowGradInputOf<T>(x, dy, dx, 0, D, mean, rstd, meanG, meanGXhat, fixed, 0, 0, false, false);
+  const isFixed = fixed != 0;
+  if (!weight && !chain) rowGradInputOf<T>(x, dy, dx, 0, D, mean, rstd, meanG, meanGXhat, isFixed, 0, 0, false, false);
+  else if (!weight) rowGradInputOf<T>(x, dy, dx, 0, D, mean, rstd, meanG, meanGXhat, isFixed, chain, apart, false, true);
+  else if (!chain) rowGradInputOf<T>(x, dy, dx, weight, D, mean, rstd, meanG, meanGXhat, isFixed, 0, 0, true, false);
+  else if (fixed) rowGradInputOf<T>(x, dy, dx, weight, D, mean, rstd, meanG, meanGXhat, true, chain, apart, true, true);
+  else rowGradInputOf<T>(x, dy, dx, weight, D, mean, rstd, meanG, meanGXhat, false, chain, apart, true, true);
 }
 
 // @ts-ignore: decorator
@@ -143,7 +144,7 @@ function rowGradInputOf<T>(
   rstd: f64,
   meanG: f64,
   meanGXhat: f64,
-  fixed: i32,
+  fixed: boolean,
   chain: usize,
   apart: usize,
   weighted: boolean,
@@ -161,17 +162,12 @@ function rowGradInputOf<T>(
   const vc = v128.splat<T>(c);
   const bytes = D * sizeof<T>();
   const vectorBytes = bytes & ~15;
-  for (let j: usize = 0; j < vectorBytes; j += 16) {
-    const xhat = mulAdd<T>(v128.sub<T>(v128.load(x + j), m), vr, vRest);
-    const d = v128.load(dy + j);
-    if (summed) {
-      v128.store(chain + j, mulAdd<T>(d, xhat, v128.load(chain + j)));
-      v128.store(chain + apart + j, v128.add<T>(d, v128.load(chain + apart + j)));
-    }
-    const direct = weighted ? v128.mul<T>(v128.mul<T>(d, vr), v128.load(weight + j)) : v128.mul<T>(d, vr);
-    // With fixed statistics NaN and infinities of x do not reach dx.
-    v128.store(dx + j, fixed ? direct : v128.add<T>(direct, mulAdd<T>(xhat, vb, vc)));
+  let j: usize = 0;
+  for (; j + 32 <= vectorBytes; j += 32) {
+    vectorGradInput<T>(x + j, dy + j, dx + j, weight + j, chain + j, apart, m, vr, vRest, vb, vc, fixed, weighted, summed);
+    vectorGradInput<T>(x + j + 16, dy + j + 16, dx + j + 16, weight + j + 16, chain + j + 16, apart, m, vr, vRest, vb, vc, fixed, weighted, summed);
   }
+  if (j < vectorBytes) vectorGradInput<T>(x + j, dy + j, dx + j, weight + j, chain + j, apart, m, vr, vRest, vb, vc, fixed, weighted, summed);
   for (let j = vectorBytes; j < bytes; j += sizeof<T>()) {
     const xhat: T = (load<T>(x + j) - high) * r + rest;
     const d = load<T>(dy + j);
@@ -182,6 +178,36 @@ function rowGradInputOf<T>(
     const direct: T = weighted ? d * r * load<T>(weight + j) : d * r;
     store<T>(dx + j, fixed ? direct : direct + (xhat * b + c));
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function vectorGradInput<T>(
+  x: usize,
+  dy: usize,
+  dx: usize,
+  weight: usize,
+  chain: usize,
+  apart: usize,
+  mean: v128,
+  rstd: v128,
+  rest: v128,
+  b: v128,
+  c: v128,
+  fixed: boolean,
+  weighted: boolean,
+  summed: boolean,
+): void {
+  const xhat = mulAdd<T>(v128.sub<T>(v128.load(x), mean), rstd, rest);
+  const d = v128.load(dy);
+  if (summed) {
+    v128.store(chain, mulAdd<T>(d, xhat, v128.load(chain)));
+    v128.store(chain + apart, v128.add<T>(d, v128.load(chain + apart)));
+  }
+  const scaled = v128.mul<T>(d, rstd);
+  const direct = weighted ? v128.mul<T>(scaled, v128.load(weight)) : scaled;
+  // With fixed statistics NaN and infinities of x do not reach dx.
+  v128.store(dx, fixed ? direct : v128.add<T>(direct, mulAdd<T>(xhat, b, c)));
 }
 
 /** dy * xhat and dy of one row, added to `chain`. */

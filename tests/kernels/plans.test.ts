@@ -46,6 +46,9 @@ test("any plan: the reference's results, whatever the offset and the number of p
 const large = {
   "planes of 3 channels": planFrom({ batch: 1, pool: 4, group: 3, channel: 1, inner: 40_000 }),
   "a few large groups": planFrom({ batch: 1, pool: 1, group: 3, channel: 5, inner: 20_000 }),
+  "tiles of small planes": planFrom({ batch: 1, pool: 37, group: 70, channel: 1, inner: 49 }),
+  "tiles of channels-last images": planFrom({ batch: 9, pool: 51, group: 5, channel: 3, inner: 1 }),
+  "small groups": planFrom({ batch: 40, pool: 1, group: 3, channel: 5, inner: 49 }),
   "blocks of columns": planFrom({ batch: 1, pool: 9001, group: 5, channel: 1, inner: 1 }),
   "blocks of rows": planFrom({ batch: 2000, pool: 1, group: 1, channel: 65, inner: 1 }),
   "more channels than scratch holds": planFrom({ batch: 2, pool: 1, group: 1, channel: 7000, inner: 3 }),

@@ -10,6 +10,9 @@ const plans: Readonly<Record<string, Plan>> = {
   "a long row": planFrom({ ...extents, batch: 2, channel: 40_000 }),
   planes: planFrom({ ...extents, pool: 8, group: 4, inner: 3136 }),
   "small planes": planFrom({ ...extents, pool: 16, group: 8, inner: 49 }),
+  "tiles of small planes": planFrom({ ...extents, pool: 16, group: 64, inner: 49 }),
+  "tiles of channels-last images": planFrom({ ...extents, batch: 9, pool: 196, group: 4, channel: 4 }),
+  "small groups": planFrom({ ...extents, batch: 9, group: 4, channel: 4, inner: 49 }),
   columns: planFrom({ ...extents, pool: 1000, group: 8 }),
   "columns in groups": planFrom({ ...extents, batch: 2, pool: 196, group: 4, channel: 4 }),
 };

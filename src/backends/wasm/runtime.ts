@@ -88,3 +88,4 @@ export function threadCount(): number {
 export function setThreads(count: number): void {
   parts = count;
 }
+export const memoryForBench: Memory = memory;

@@ -12,14 +12,19 @@ import {
 } from "../backend.ts";
 import { reference } from "../reference/reference.ts";
 import { columns } from "./columns.ts";
-import { computeOf, doubles, finishOutput, input, output, parameter } from "./operands.ts";
+import { type Compute, computeOf, doubles, finishOutput, input, output, parameter } from "./operands.ts";
 import { planes } from "./planes.ts";
 import type { LoopShape, StatisticsAt, SumsAt } from "./request.ts";
 import { rows } from "./rows.ts";
+import { suitsTiles, tiles } from "./tiles.ts";
 import { copyOf, float64At, releaseAll, reserve } from "./workspace.ts";
 
 /** Shorter runs are columns rather than planes. */
 const leastInner = 16;
+
+/** Shorter runs are parts of a row, with a weight and a bias for each element, if the rows are this many. */
+const leastPlane = 128;
+const leastBatch = 8;
 
 /** WebAssembly kernels: float32 with float64 sums; float64 throughout for float64. */
 export const wasm: Backend = {
@@ -35,7 +40,7 @@ export const wasm: Backend = {
     inCall(() => {
       const compute = computeOf(x);
       const y = output(out);
-      shapeOf(plan).normalize({
+      shapeOf(plan, compute).normalize({
         ...{ plan, compute, x: input(x), y: y.pointer },
         ...{ weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) },
         ...statisticsAt(statistics),
@@ -48,7 +53,7 @@ export const wasm: Backend = {
     if (plan.size === 0) return reference.gradSums(plan, x, dy, statistics, weight);
     return inCall(() => {
       const compute = computeOf(x);
-      const sums = shapeOf(plan).backward({
+      const sums = shapeOf(plan, compute).backward({
         ...{ plan, compute, x: input(x), dy: input(dy), dx: 0, weight: parameter(weight, compute) },
         ...{ ...statisticsAt(statistics), fixed: false, parameters: true },
       });
@@ -61,7 +66,7 @@ export const wasm: Backend = {
     inCall(() => {
       const compute = computeOf(x);
       const dx = output(out);
-      shapeOf(plan).gradInput({
+      shapeOf(plan, compute).gradInput({
         ...{ plan, compute, x: input(x), dy: input(dy), dx: dx.pointer, weight: parameter(weight, compute) },
         ...statisticsAt(statistics),
         sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
@@ -83,7 +88,7 @@ export const wasm: Backend = {
     return inCall(() => {
       const compute = computeOf(x);
       const dx = output(out);
-      const sums = shapeOf(plan).backward({
+      const sums = shapeOf(plan, compute).backward({
         ...{ plan, compute, x: input(x), dy: input(dy), dx: dx.pointer, weight: parameter(weight, compute) },
         ...statisticsAt(statistics),
         ...needs,
@@ -94,9 +99,11 @@ export const wasm: Backend = {
   },
 };
 
-/** The loop shape that suits a plan; each of planes and columns is right for all. */
-function shapeOf({ pool, inner }: Plan): LoopShape {
-  if (pool === 1) return inner === 1 ? rows : planes;
+/** The loop shape that suits a plan; planes and columns are right for all. */
+function shapeOf(plan: Plan, compute: Compute): LoopShape {
+  const { batch, pool, inner } = plan;
+  if (pool === 1) return inner === 1 || (inner < leastPlane && batch >= leastBatch) ? rows : planes;
+  if (suitsTiles(plan, compute)) return tiles;
   return inner >= leastInner ? planes : columns;
 }
 
@@ -107,7 +114,7 @@ function forward(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor
   const m2 = reserve(n * 8);
   const rstd = reserve(n * 8);
   const y = out && output(out);
-  shapeOf(plan).forward({
+  shapeOf(plan, compute).forward({
     ...{ plan, compute, x: input(x), y: y?.pointer ?? 0, mean, m2, rstd, eps },
     ...{ weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) },
   });
