@@ -78,8 +78,7 @@ function sampleAt<T>(x: usize, pool: usize, stride: usize, n: usize, i: usize): 
 @inline
 export function sumsHold(first: f64, second: f64, count: f64): bool {
   if (first == 0 && second == 0) return true;
-  const off = (first * first) / count;
-  return off <= 0.5 * second && second > 1e-30 * count && second < Infinity;
+  return first * first <= 0.5 * count * second && second > 1e-30 * count && second < Infinity;
 }
 
 /**
@@ -98,6 +97,7 @@ export function finishMoments<T>(
   n: usize,
 ): void {
   const count = <f64>(pool * n);
+  const inverse = 1 / count;
   if (!sumsHold(first, second, count)) {
     const better = <T>(shift + first / count);
     sumsAbout<T>(better, x, pool, stride, n);
@@ -106,7 +106,7 @@ export function finishMoments<T>(
     first = sum1;
     second = sum2;
   }
-  const off = first / count;
+  const off = first * inverse;
   mean = shift + off;
   m2 = second - off * first;
 }
