@@ -16,16 +16,34 @@ export interface Affine {
   readonly bias: Tensor | null;
 }
 
-/** Sums that backward needs; g = dy * weight. */
-export interface GradSums {
-  /** Per statistic: sum of g. */
-  readonly g: Float64Array;
-  /** Per statistic: sum of g * xhat. */
-  readonly gXhat: Float64Array;
+/** Gradients of weight and bias. */
+export interface ParameterGrads {
   /** Per parameter: sum of dy * xhat. */
   readonly dWeight: Float64Array;
   /** Per parameter: sum of dy. */
   readonly dBias: Float64Array;
+}
+
+/** Sums that backward needs; g = dy * weight. */
+export interface GradSums extends ParameterGrads {
+  /** Per statistic: sum of g. */
+  readonly g: Float64Array;
+  /** Per statistic: sum of g * xhat. */
+  readonly gXhat: Float64Array;
+}
+
+/** What a fused backward is asked for. */
+export interface GradNeeds {
+  /** Whether the statistics were given, and so do not depend on x. */
+  readonly fixed: boolean;
+  /** Whether the gradients of weight and bias are wanted. */
+  readonly parameters: boolean;
+}
+
+/** The result of a training forward: what normalized, and the moments behind it. */
+export interface Normalized {
+  readonly moments: Moments;
+  readonly statistics: Statistics;
 }
 
 /**
@@ -53,6 +71,18 @@ export interface Backend {
     sums: GradSums | null,
     out: Tensor,
   ): void;
+  /** `moments`, `statisticsOf` and `normalize` in one, so that x is read while it is in cache. */
+  forward?(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor): Normalized;
+  /** `gradSums` and `gradInput` in one; null where the gradients of the parameters are not needed. */
+  backward?(
+    plan: Plan,
+    x: Tensor,
+    dy: Tensor,
+    statistics: Statistics,
+    weight: Tensor | null,
+    needs: GradNeeds,
+    out: Tensor,
+  ): ParameterGrads | null;
 }
 
 /**

@@ -1,13 +1,14 @@
 import { describe } from "../tensor/shape.ts";
 import type { Backend } from "./backend.ts";
 import { reference } from "./reference/reference.ts";
+import { wasm } from "./wasm/wasm.ts";
 
-/** Name of a backend. */
-export type BackendName = "reference";
+/** Name of a backend: WebAssembly kernels, or plain float64 loops. */
+export type BackendName = "wasm" | "reference";
 
-const backends: Readonly<Record<BackendName, Backend>> = { reference };
+const backends: Readonly<Record<BackendName, Backend>> = { wasm, reference };
 
-let current: Backend = reference;
+let current: Backend = wasm;
 
 /**
  * Chooses the backend of every later call that names none.

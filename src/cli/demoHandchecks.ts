@@ -8,7 +8,7 @@ import {
   type Tensor,
   tensor,
 } from "../index.ts";
-import type { NestedNumbers } from "../tensor/tensor.ts";
+import type { NestedNumbers } from "../tensor/nested.ts";
 
 /** What a published hand-check came to. */
 export interface HandcheckRow {

@@ -1,4 +1,11 @@
-import { type Backend, type Statistics, statisticsOf } from "../backends/backend.ts";
+import {
+  type Backend,
+  type GradNeeds,
+  type Normalized,
+  type ParameterGrads,
+  type Statistics,
+  statisticsOf,
+} from "../backends/backend.ts";
 import { type BackendName, backendNamed } from "../backends/select.ts";
 import type { Moments } from "../plan/moments.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -68,9 +75,7 @@ export function normalizeByBatch(request: Request): Forward & { readonly moments
   const backend = backendNamed(request.backend);
   const y = outputFor(request.who, "out", request.x, request.out);
   const eps = finiteNumber(request.who, "eps", request.eps);
-  const moments = backend.moments(request.plan, request.x);
-  const statistics = statisticsOf(moments, eps);
-  backend.normalize(request.plan, request.x, statistics, request, y);
+  const { moments, statistics } = forwardBy(backend, request, eps, y);
   const saved = savedFrom(request, statistics, false, backend);
   return { y, moments, backward: (dy, out) => gradients(saved, dy, out) };
 }
@@ -105,17 +110,33 @@ export function saveByFixed(request: Request, mean: Tensor, variance: Tensor): S
  * terms where the statistics were fixed. `dWeight = sum(dy * xhat)`, `dBias = sum(dy)`.
  */
 export function gradients(saved: Saved, dy: TensorLike, out: TensorLike | undefined): Gradients {
-  const { who, plan, x, weight, bias, statistics, fixed, backend } = saved;
+  const { who, x, weight, bias, fixed } = saved;
   const upstream = gradientOf(who, x, dy);
   const dx = outputFor(who, "out", x, out);
-  const needsSums = !fixed || weight !== null || bias !== null;
-  const sums = needsSums ? backend.gradSums(plan, x, upstream, statistics, weight) : null;
-  backend.gradInput(plan, x, upstream, statistics, weight, fixed ? null : sums, dx);
+  const needs = { fixed, parameters: weight !== null || bias !== null };
+  const sums = backwardBy(saved, upstream, needs, dx);
   return {
     dx,
     dWeight: sums && weight && parameterGradient(weight, sums.dWeight),
     dBias: sums && bias && parameterGradient(bias, sums.dBias),
   };
+}
+
+function forwardBy(backend: Backend, { plan, x, weight, bias }: Request, eps: number, y: Tensor): Normalized {
+  if (backend.forward !== undefined) return backend.forward(plan, x, eps, { weight, bias }, y);
+  const moments = backend.moments(plan, x);
+  const statistics = statisticsOf(moments, eps);
+  backend.normalize(plan, x, statistics, { weight, bias }, y);
+  return { moments, statistics };
+}
+
+function backwardBy(saved: Saved, dy: Tensor, needs: GradNeeds, dx: Tensor): ParameterGrads | null {
+  const { plan, x, weight, statistics, backend } = saved;
+  if (backend.backward !== undefined) return backend.backward(plan, x, dy, statistics, weight, needs, dx);
+  const needsSums = !needs.fixed || needs.parameters;
+  const sums = needsSums ? backend.gradSums(plan, x, dy, statistics, weight) : null;
+  backend.gradInput(plan, x, dy, statistics, weight, needs.fixed ? null : sums, dx);
+  return sums;
 }
 
 /** dy as a tensor of x's shape. */

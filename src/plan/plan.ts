@@ -74,7 +74,7 @@ export function planOf({ shape, reduced, affine, centered = true }: Axes): Plan 
 }
 
 /** A plan from its five extents. */
-function planFrom(extents: Readonly<Record<Role, number>>, centered = true): Plan {
+export function planFrom(extents: Readonly<Record<Role, number>>, centered = true): Plan {
   const { batch, pool, group, channel, inner } = extents;
   return {
     batch,

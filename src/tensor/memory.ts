@@ -1,5 +1,5 @@
 import { type Allocator, createAllocator } from "./allocator.ts";
-import { arrayConstructor, type DataOf, type DType } from "./dtype.ts";
+import { arrayConstructor, type DataOf, type DType, type TypedArray } from "./dtype.ts";
 import { type WasmMemory, webAssembly } from "./webAssembly.ts";
 
 /** Bytes of one WebAssembly page. */
@@ -81,6 +81,11 @@ export function free(pointer: number): void {
 /** The elements at `pointer`; growth of an unshared memory detaches it, so it is made anew for each use. */
 export function view<D extends DType>(dtype: D, pointer: number, length: number): DataOf<D> {
   return new (arrayConstructor(dtype))(currentPool().memory.buffer, pointer, length);
+}
+
+/** Address of an array that is a view of kernel memory as it is now; undefined for any other. */
+export function addressOf(data: TypedArray): number | undefined {
+  return pool !== undefined && data.buffer === pool.memory.buffer ? data.byteOffset : undefined;
 }
 
 function currentPool(): Pool {

@@ -11,6 +11,7 @@ import {
   isFloatType,
   type TypedArray,
 } from "./dtype.ts";
+import { addressOf } from "./memory.ts";
 import { copyNested, type NestedNumbers, nestedShape } from "./nested.ts";
 import { checkShape, describe, shapeText, sizeOf } from "./shape.ts";
 
@@ -94,13 +95,13 @@ export class Tensor<D extends DType = FloatType> {
 }
 
 /**
- * Byte address of a tensor in kernel memory; undefined for an array of the caller's.
+ * Byte address of a tensor in kernel memory; undefined for an array outside it.
  *
  * @throws RangeError if the tensor was disposed
  */
 export function pointerOf(tensor: Tensor<DType>): number | undefined {
   const source = sourceOf(tensor);
-  if (!(source instanceof PoolBlock)) return undefined;
+  if (!(source instanceof PoolBlock)) return addressOf(source);
   checkInUse(source, tensor);
   return source.pointer;
 }

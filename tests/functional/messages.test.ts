@@ -149,11 +149,11 @@ describe("options of every norm", () => {
     ],
     [
       () => F.layerNorm(x, { normalizedShape: 3, backend: untyped<BackendName>("gpu") }),
-      new RangeError('setBackend: expected one of reference, got "gpu"'),
+      new RangeError('setBackend: expected one of wasm, reference, got "gpu"'),
     ],
     [
       () => setBackend(untyped<BackendName>("toString")),
-      new RangeError('setBackend: expected one of reference, got "toString"'),
+      new RangeError('setBackend: expected one of wasm, reference, got "toString"'),
     ],
   ]);
 });

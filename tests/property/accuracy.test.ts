@@ -1,11 +1,14 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { functional as F, type Tensor, tensor } from "../../src/index.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { functional as F, setBackend, type Tensor, tensor } from "../../src/index.ts";
 import { ulpDistance } from "../ulp.ts";
 import { randomTensor, randomWeight, seeds } from "./arbitraries.ts";
 import { exactMoments, exactXhat } from "./exact.ts";
 
-/** What the issue allows between a float32 result and the rounded float64 result of the same input. */
+beforeAll(() => setBackend("reference"));
+afterAll(() => setBackend("wasm"));
+
+/** What the reference may differ by between a float32 result and the rounded float64 result of the same input. */
 const allowedUlp = 1;
 
 interface Norm {

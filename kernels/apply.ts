@@ -1,0 +1,88 @@
+// The elementwise passes over one run. The last, partial vector overlaps the one before it and is loaded
+// before anything is stored, so that results may overwrite their inputs.
+import { lanesOf, mulAdd } from "./lanes";
+
+/** y = (x - mean) * scale + shift over n elements that share all three. */
+export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T, shift: T): void {
+  const lanes = lanesOf<T>();
+  const end = x + n * sizeof<T>();
+  if (n < lanes) {
+    for (; x < end; x += sizeof<T>(), y += sizeof<T>()) store<T>(y, (load<T>(x) - mean) * scale + shift);
+    return;
+  }
+  const m = v128.splat<T>(mean);
+  const s = v128.splat<T>(scale);
+  const b = v128.splat<T>(shift);
+  const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
+  const lastY = y + n * sizeof<T>() - 16;
+  while (x + 64 <= end) {
+    const v0 = v128.load(x);
+    const v1 = v128.load(x, 16);
+    const v2 = v128.load(x, 32);
+    const v3 = v128.load(x, 48);
+    v128.store(y, mulAdd<T>(v128.sub<T>(v0, m), s, b));
+    v128.store(y, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
+    v128.store(y, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
+    v128.store(y, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
+    x += 64;
+    y += 64;
+  }
+  while (x + 16 <= end) {
+    v128.store(y, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
+    x += 16;
+    y += 16;
+  }
+  if (x < end) v128.store(lastY, last);
+}
+
+/** dx = dy * a + ((x - mean) * b + c) over n elements that share all four. */
+export function gradInputRun<T>(
+  x: usize,
+  dy: usize,
+  dx: usize,
+  n: usize,
+  mean: T,
+  a: T,
+  b: T,
+  c: T,
+): void {
+  const lanes = lanesOf<T>();
+  const end = x + n * sizeof<T>();
+  if (n < lanes) {
+    for (; x < end; x += sizeof<T>(), dy += sizeof<T>(), dx += sizeof<T>()) {
+      store<T>(dx, load<T>(dy) * a + ((load<T>(x) - mean) * b + c));
+    }
+    return;
+  }
+  const m = v128.splat<T>(mean);
+  const va = v128.splat<T>(a);
+  const vb = v128.splat<T>(b);
+  const vc = v128.splat<T>(c);
+  const tail = n * sizeof<T>() - 16;
+  const last = mulAdd<T>(
+    v128.load(dy + tail),
+    va,
+    mulAdd<T>(v128.sub<T>(v128.load(x + tail), m), vb, vc),
+  );
+  const lastDx = dx + tail;
+  while (x + 64 <= end) {
+    const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc);
+    const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), vb, vc);
+    const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), vb, vc);
+    const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), vb, vc);
+    v128.store(dx, mulAdd<T>(v128.load(dy), va, t0));
+    v128.store(dx, mulAdd<T>(v128.load(dy, 16), va, t1), 16);
+    v128.store(dx, mulAdd<T>(v128.load(dy, 32), va, t2), 32);
+    v128.store(dx, mulAdd<T>(v128.load(dy, 48), va, t3), 48);
+    x += 64;
+    dy += 64;
+    dx += 64;
+  }
+  while (x + 16 <= end) {
+    v128.store(dx, mulAdd<T>(v128.load(dy), va, mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc)));
+    x += 16;
+    dy += 16;
+    dx += 16;
+  }
+  if (x < end) v128.store(lastDx, last);
+}

@@ -1,0 +1,235 @@
+// Loops over `rows` rows, `stride` bytes apart, where each of S columns has coefficients of its own.
+import { lanesOf, mulAdd, widenHigh, widenLow } from "./lanes";
+import { middle, sampleMean } from "./moments";
+
+/** sums[j] += low and high lanes of v, as float64. */
+// @ts-ignore: decorator
+@inline
+function addTo<T>(sums: usize, v: v128): void {
+  v128.store(sums, f64x2.add(v128.load(sums), widenLow<T>(v)));
+  if (sizeof<T>() == 4) v128.store(sums, f64x2.add(v128.load(sums, 16), widenHigh<T>(v)), 16);
+}
+
+/**
+ * Whether rows fall on the same lines of the first-level cache, which holds 8 of them: then fewer are taken at a time.
+ */
+// @ts-ignore: decorator
+@inline
+function collide(stride: usize): bool {
+  return stride >= 1024 && (stride & 1023) == 0;
+}
+
+/**
+ * sums[j] += sum(x[r, j] - shift[j]), sums[S + j] += sum((x[r, j] - shift[j])^2) over the rows; sums is float64.
+ * The first `width` columns of each row are taken.
+ */
+export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, width: usize, shift: usize, sums: usize): void {
+  const vectorBytes = (width * sizeof<T>()) & ~15;
+  const widen = 8 / sizeof<T>();
+  let r: usize = 0;
+  for (; r + 8 <= rows && !collide(stride); r += 8, x += 8 * stride) {
+    let to = sums;
+    for (let j: usize = 0; j < vectorBytes; j += 16, to += 16 * widen) {
+      const k = v128.load(shift + j);
+      let at = x + j;
+      const d0 = v128.sub<T>(v128.load(at), k);
+      const d1 = v128.sub<T>(v128.load((at += stride)), k);
+      const d2 = v128.sub<T>(v128.load((at += stride)), k);
+      const d3 = v128.sub<T>(v128.load((at += stride)), k);
+      const d4 = v128.sub<T>(v128.load((at += stride)), k);
+      const d5 = v128.sub<T>(v128.load((at += stride)), k);
+      const d6 = v128.sub<T>(v128.load((at += stride)), k);
+      const d7 = v128.sub<T>(v128.load(at + stride), k);
+      const low = v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3));
+      const high = v128.add<T>(v128.add<T>(d4, d5), v128.add<T>(d6, d7));
+      const lowSquares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
+      const highSquares = v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7)));
+      addTo<T>(to, v128.add<T>(low, high));
+      addTo<T>(to + S * 8, v128.add<T>(lowSquares, highSquares));
+    }
+    for (let i: usize = 0; i < 8; i++) columnSumsTail<T>(x + i * stride, vectorBytes, width, S, shift, sums);
+  }
+  for (; r + 4 <= rows; r += 4, x += 4 * stride) {
+    for (let j: usize = 0; j < vectorBytes; j += 16) {
+      const k = v128.load(shift + j);
+      let at = x + j;
+      const d0 = v128.sub<T>(v128.load(at), k);
+      const d1 = v128.sub<T>(v128.load((at += stride)), k);
+      const d2 = v128.sub<T>(v128.load((at += stride)), k);
+      const d3 = v128.sub<T>(v128.load(at + stride), k);
+      const squares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
+      addTo<T>(sums + j * widen, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
+      addTo<T>(sums + S * 8 + j * widen, squares);
+    }
+    for (let i: usize = 0; i < 4; i++) columnSumsTail<T>(x + i * stride, vectorBytes, width, S, shift, sums);
+  }
+  for (; r < rows; r++, x += stride) {
+    for (let j: usize = 0; j < vectorBytes; j += 16) {
+      const d = v128.sub<T>(v128.load(x + j), v128.load(shift + j));
+      addTo<T>(sums + j * widen, d);
+      addTo<T>(sums + S * 8 + j * widen, v128.mul<T>(d, d));
+    }
+    columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function columnSumsTail<T>(x: usize, from: usize, width: usize, S: usize, shift: usize, sums: usize): void {
+  for (let j = from; j < width * sizeof<T>(); j += sizeof<T>()) {
+    const at = sums + j * (8 / sizeof<T>());
+    const d = <f64>load<T>(x + j) - <f64>load<T>(shift + j);
+    store<f64>(at, load<f64>(at) + d);
+    store<f64>(at + S * 8, load<f64>(at + S * 8) + d * d);
+  }
+}
+
+/** sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows. */
+export function columnGradSums<T>(x: usize, dy: usize, rows: usize, stride: usize, S: usize, width: usize, mean: usize, sums: usize): void {
+  const vectorBytes = (width * sizeof<T>()) & ~15;
+  const widen = 8 / sizeof<T>();
+  let r: usize = 0;
+  for (; r + 4 <= rows && !collide(stride); r += 4, x += 4 * stride, dy += 4 * stride) {
+    let to = sums;
+    for (let j: usize = 0; j < vectorBytes; j += 16, to += 16 * widen) {
+      const m = v128.load(mean + j);
+      let at = x + j;
+      let up = dy + j;
+      const g0 = v128.load(up);
+      const d0 = v128.sub<T>(v128.load(at), m);
+      const g1 = v128.load((up += stride));
+      const d1 = v128.sub<T>(v128.load((at += stride)), m);
+      const g2 = v128.load((up += stride));
+      const d2 = v128.sub<T>(v128.load((at += stride)), m);
+      const g3 = v128.load(up + stride);
+      const d3 = v128.sub<T>(v128.load(at + stride), m);
+      addTo<T>(to, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
+      addTo<T>(to + S * 8, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
+    }
+    for (let i: usize = 0; i < 4; i++) columnGradSumsTail<T>(x + i * stride, dy + i * stride, vectorBytes, width, S, mean, sums);
+  }
+  for (; r + 2 <= rows; r += 2, x += 2 * stride, dy += 2 * stride) {
+    for (let j: usize = 0; j < vectorBytes; j += 16) {
+      const m = v128.load(mean + j);
+      const g0 = v128.load(dy + j);
+      const g1 = v128.load(dy + j + stride);
+      const d0 = v128.sub<T>(v128.load(x + j), m);
+      const d1 = v128.sub<T>(v128.load(x + j + stride), m);
+      addTo<T>(sums + j * widen, v128.add<T>(g0, g1));
+      addTo<T>(sums + S * 8 + j * widen, mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)));
+    }
+    for (let i: usize = 0; i < 2; i++) columnGradSumsTail<T>(x + i * stride, dy + i * stride, vectorBytes, width, S, mean, sums);
+  }
+  for (; r < rows; r++, x += stride, dy += stride) {
+    for (let j: usize = 0; j < vectorBytes; j += 16) {
+      const g = v128.load(dy + j);
+      addTo<T>(sums + j * widen, g);
+      addTo<T>(sums + S * 8 + j * widen, v128.mul<T>(g, v128.sub<T>(v128.load(x + j), v128.load(mean + j))));
+    }
+    columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function columnGradSumsTail<T>(x: usize, dy: usize, from: usize, width: usize, S: usize, mean: usize, sums: usize): void {
+  for (let j = from; j < width * sizeof<T>(); j += sizeof<T>()) {
+    const at = sums + j * (8 / sizeof<T>());
+    const g = <f64>load<T>(dy + j);
+    store<f64>(at, load<f64>(at) + g);
+    store<f64>(at + S * 8, load<f64>(at + S * 8) + g * (<f64>load<T>(x + j) - <f64>load<T>(mean + j)));
+  }
+}
+
+/** y = (x - mean[j]) * scale[j] + shift[j] over the first `width` columns of each row. */
+export function columnNormalize<T>(x: usize, y: usize, rows: usize, stride: usize, width: usize, mean: usize, scale: usize, shift: usize): void {
+  const widthBytes = width * sizeof<T>();
+  for (let r: usize = 0; r < rows; r++, x += stride, y += stride) {
+    let j: usize = 0;
+    for (; j + 64 <= widthBytes; j += 64) {
+      const v0 = v128.sub<T>(v128.load(x + j), v128.load(mean + j));
+      const v1 = v128.sub<T>(v128.load(x + j, 16), v128.load(mean + j, 16));
+      const v2 = v128.sub<T>(v128.load(x + j, 32), v128.load(mean + j, 32));
+      const v3 = v128.sub<T>(v128.load(x + j, 48), v128.load(mean + j, 48));
+      v128.store(y + j, mulAdd<T>(v0, v128.load(scale + j), v128.load(shift + j)));
+      v128.store(y + j, mulAdd<T>(v1, v128.load(scale + j, 16), v128.load(shift + j, 16)), 16);
+      v128.store(y + j, mulAdd<T>(v2, v128.load(scale + j, 32), v128.load(shift + j, 32)), 32);
+      v128.store(y + j, mulAdd<T>(v3, v128.load(scale + j, 48), v128.load(shift + j, 48)), 48);
+    }
+    for (; j + 16 <= widthBytes; j += 16) {
+      const v = v128.sub<T>(v128.load(x + j), v128.load(mean + j));
+      v128.store(y + j, mulAdd<T>(v, v128.load(scale + j), v128.load(shift + j)));
+    }
+    for (; j < widthBytes; j += sizeof<T>()) {
+      store<T>(y + j, (load<T>(x + j) - load<T>(mean + j)) * load<T>(scale + j) + load<T>(shift + j));
+    }
+  }
+}
+
+/** dx = dy * a[j] + ((x - mean[j]) * b[j] + c[j]) over the first `width` columns of each row. */
+export function columnGradInput<T>(
+  x: usize,
+  dy: usize,
+  dx: usize,
+  rows: usize,
+  stride: usize,
+  width: usize,
+  mean: usize,
+  a: usize,
+  b: usize,
+  c: usize,
+): void {
+  const widthBytes = width * sizeof<T>();
+  for (let r: usize = 0; r < rows; r++, x += stride, dy += stride, dx += stride) {
+    let j: usize = 0;
+    for (; j + 32 <= widthBytes; j += 32) {
+      const t0 = mulAdd<T>(v128.sub<T>(v128.load(x + j), v128.load(mean + j)), v128.load(b + j), v128.load(c + j));
+      const t1 = mulAdd<T>(v128.sub<T>(v128.load(x + j, 16), v128.load(mean + j, 16)), v128.load(b + j, 16), v128.load(c + j, 16));
+      v128.store(dx + j, mulAdd<T>(v128.load(dy + j), v128.load(a + j), t0));
+      v128.store(dx + j, mulAdd<T>(v128.load(dy + j, 16), v128.load(a + j, 16), t1), 16);
+    }
+    for (; j + 16 <= widthBytes; j += 16) {
+      const t = mulAdd<T>(v128.sub<T>(v128.load(x + j), v128.load(mean + j)), v128.load(b + j), v128.load(c + j));
+      v128.store(dx + j, mulAdd<T>(v128.load(dy + j), v128.load(a + j), t));
+    }
+    for (; j < widthBytes; j += sizeof<T>()) {
+      store<T>(dx + j, load<T>(dy + j) * load<T>(a + j) + ((load<T>(x + j) - load<T>(mean + j)) * load<T>(b + j) + load<T>(c + j)));
+    }
+  }
+}
+
+/** dx = dy * a[j]: x is not read. */
+export function columnScale<T>(dy: usize, dx: usize, rows: usize, stride: usize, width: usize, a: usize): void {
+  const widthBytes = width * sizeof<T>();
+  for (let r: usize = 0; r < rows; r++, dy += stride, dx += stride) {
+    let j: usize = 0;
+    for (; j + 16 <= widthBytes; j += 16) v128.store(dx + j, v128.mul<T>(v128.load(dy + j), v128.load(a + j)));
+    for (; j < widthBytes; j += sizeof<T>()) store<T>(dx + j, load<T>(dy + j) * load<T>(a + j));
+  }
+}
+
+/** to[j] = a value near the column's mean, from 16 rows spread over `rows`; of equal elements exactly their value. */
+export function sampleColumns<T>(x: usize, rows: usize, stride: usize, S: usize, to: usize): void {
+  const bytes = S * sizeof<T>();
+  const lanes = lanesOf<T>();
+  for (let j: usize = 0; j + 16 <= bytes; j += 16) {
+    const at = x + j;
+    const q0 = sampleFour<T>(at, rows, stride, 0);
+    const q1 = sampleFour<T>(at, rows, stride, 4);
+    const q2 = sampleFour<T>(at, rows, stride, 8);
+    const q3 = sampleFour<T>(at, rows, stride, 12);
+    v128.store(to + j, v128.mul<T>(middle<T>(q0, q1, q2, q3), v128.splat<T>(<T>0.25)));
+  }
+  for (let j = S & ~(lanes - 1); j < S; j++) {
+    store<T>(to + j * sizeof<T>(), sampleMean<T>(x + j * sizeof<T>(), rows, stride, 1));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function sampleFour<T>(x: usize, rows: usize, bytes: usize, i: usize): v128 {
+  return v128.add<T>(
+    v128.add<T>(v128.load(x + ((i * rows) >> 4) * bytes), v128.load(x + (((i + 1) * rows) >> 4) * bytes)),
+    v128.add<T>(v128.load(x + (((i + 2) * rows) >> 4) * bytes), v128.load(x + (((i + 3) * rows) >> 4) * bytes)),
+  );
+}

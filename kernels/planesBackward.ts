@@ -1,0 +1,227 @@
+// Gradients over planes: runs of `inner` elements share a statistic and a parameter. See planesForward.ts.
+import { gradInputRun, normalizeRun } from "./apply";
+import { scaleSums, storeGradients } from "./coefficients";
+import { least } from "./lanes";
+import { segmentElements } from "./planesForward";
+import { first, gradientSums, second } from "./sums";
+
+/**
+ * The sums of the gradient and, unless dx is null, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight.
+ *
+ * x, dy, dx: [batch, pool, group, channel, inner]; mean, rstd: float64 [batch, group]; sums: float64 pairs
+ * sum(dy), sum(dy * xhat) as [batch, group, channel]. An item is a batch index and `block` groups.
+ * With `fixed` statistics dx = dy * weight * rstd. Scratch: 3 * sizeof(T) * block * channel bytes.
+ */
+export function planesBackward<T>(
+  x: usize,
+  dy: usize,
+  dx: usize,
+  weight: usize,
+  mean: usize,
+  rstd: usize,
+  sums: usize,
+  pool: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  block: usize,
+  centered: i32,
+  fixed: i32,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const blocks = (group + block - 1) / block;
+  const chunk = channel * inner;
+  const stride = group * chunk * sizeof<T>();
+  for (let item = begin; item < end; item++) {
+    const b = item / blocks;
+    const g0 = (item % blocks) * block;
+    const groups = least(block, group - g0);
+    const offset = ((b * pool * group + g0) * chunk) * sizeof<T>();
+    const statistic = (b * group + g0) << 3;
+    const parameters = groups * channel;
+    const itemSums = sums + (((b * group + g0) * channel) << 4);
+    memory.fill(itemSums, 0, parameters << 4);
+    for (let p: usize = 0; p < pool; p++) {
+      let at = offset + p * stride;
+      for (let g: usize = 0; g < groups; g++) {
+        const center = <T>load<f64>(mean + statistic + (g << 3));
+        for (let c: usize = 0; c < channel; c++) {
+          const sum = itemSums + ((g * channel + c) << 4);
+          for (let left = inner; left > 0; ) {
+            const n = least(left, segmentElements);
+            gradientSums<T>(x + at, dy + at, n, center);
+            store<f64>(sum, load<f64>(sum) + first);
+            store<f64>(sum, load<f64>(sum, 8) + second, 8);
+            at += n * sizeof<T>();
+            left -= n;
+          }
+        }
+      }
+    }
+    scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
+    if (!dx) continue;
+    const table = scratch;
+    for (let g: usize = 0; g < groups; g++) {
+      storeGradients<T>(
+        table + g * channel * 3 * sizeof<T>(),
+        weight ? weight + (g0 + g) * channel * sizeof<T>() : 0,
+        load<f64>(mean + statistic + (g << 3)),
+        load<f64>(rstd + statistic + (g << 3)),
+        itemSums + ((g * channel) << 4),
+        channel,
+        <f64>(pool * chunk),
+        centered,
+        fixed,
+      );
+    }
+    for (let p = pool; p > 0; p--) {
+      let at = offset + (p - 1) * stride;
+      for (let i: usize = 0; i < parameters; i++) {
+        const center = <T>load<f64>(mean + statistic + ((i / channel) << 3));
+        applyRun<T>(x + at, dy + at, dx + at, inner, center, table + i * 3 * sizeof<T>(), fixed);
+        at += inner * sizeof<T>();
+      }
+    }
+  }
+}
+
+// With fixed statistics x is not read: its NaN and infinities do not reach dx.
+// @ts-ignore: decorator
+@inline
+function applyRun<T>(x: usize, dy: usize, dx: usize, n: usize, center: T, table: usize, fixed: i32): void {
+  if (fixed) normalizeRun<T>(dy, dx, n, 0, load<T>(table), 0);
+  else gradInputRun<T>(x, dy, dx, n, center, load<T>(table), load<T>(table, sizeof<T>()), load<T>(table, 2 * sizeof<T>()));
+}
+
+/**
+ * sum(dy), sum(dy * (x - mean)) of every segment of every run: pairs [batch, pool, group, channel, segments].
+ * An item is one segment.
+ */
+export function planesGradSegments<T>(
+  x: usize,
+  dy: usize,
+  mean: usize,
+  sums: usize,
+  pool: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const segments = (inner + segmentElements - 1) / segmentElements;
+  const parameters = group * channel;
+  for (let item = begin; item < end; item++) {
+    const start = (item % segments) * segmentElements;
+    const run = item / segments;
+    const s = (run / (parameters * pool)) * group + (run % parameters) / channel;
+    const at = (run * inner + start) * sizeof<T>();
+    gradientSums<T>(x + at, dy + at, least(segmentElements, inner - start), <T>load<f64>(mean + (s << 3)));
+    store<f64>(sums + (item << 4), first);
+    store<f64>(sums + (item << 4), second, 8);
+  }
+}
+
+/** The pairs of `planesBackward`'s sums, [batch, group, channel], from those of `planesGradSegments`. An item is a statistic. */
+export function planesGradMerge<T>(
+  parts: usize,
+  mean: usize,
+  rstd: usize,
+  sums: usize,
+  pool: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const segments = (inner + segmentElements - 1) / segmentElements;
+  for (let s = begin; s < end; s++) {
+    const b = s / group;
+    const g = s % group;
+    for (let c: usize = 0; c < channel; c++) {
+      let sum1: f64 = 0;
+      let sum2: f64 = 0;
+      for (let p: usize = 0; p < pool; p++) {
+        let at = parts + (((((b * pool + p) * group + g) * channel + c) * segments) << 4);
+        for (let i: usize = 0; i < segments; i++, at += 16) {
+          sum1 += load<f64>(at);
+          sum2 += load<f64>(at, 8);
+        }
+      }
+      store<f64>(sums + ((s * channel + c) << 4), sum1);
+      store<f64>(sums + ((s * channel + c) << 4), sum2, 8);
+    }
+    scaleSums<T>(sums + ((s * channel) << 4), mean + (s << 3), rstd + (s << 3), 1, channel);
+  }
+}
+
+/**
+ * The three coefficients of dx of every [batch, group, channel], from the sums of `planesBackward`. An item is a statistic.
+ */
+export function planesGradCoefficients<T>(
+  weight: usize,
+  mean: usize,
+  rstd: usize,
+  sums: usize,
+  coefficients: usize,
+  group: usize,
+  channel: usize,
+  count: f64,
+  centered: i32,
+  fixed: i32,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  for (let s = begin; s < end; s++) {
+    storeGradients<T>(
+      coefficients + s * channel * 3 * sizeof<T>(),
+      weight ? weight + (s % group) * channel * sizeof<T>() : 0,
+      load<f64>(mean + (s << 3)),
+      load<f64>(rstd + (s << 3)),
+      sums + ((s * channel) << 4),
+      channel,
+      count,
+      centered,
+      fixed,
+    );
+  }
+}
+
+/** dx by the coefficients of `planesGradCoefficients`. An item is a run of `inner` elements. */
+export function planesGradInput<T>(
+  x: usize,
+  dy: usize,
+  dx: usize,
+  mean: usize,
+  coefficients: usize,
+  pool: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  fixed: i32,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const parameters = group * channel;
+  for (let run = begin; run < end; run++) {
+    const b = run / (parameters * pool);
+    const parameter = run % parameters;
+    const at = run * inner * sizeof<T>();
+    applyRun<T>(
+      x + at,
+      dy + at,
+      dx + at,
+      inner,
+      <T>load<f64>(mean + ((b * group + parameter / channel) << 3)),
+      coefficients + (b * parameters + parameter) * 3 * sizeof<T>(),
+      fixed,
+    );
+  }
+}

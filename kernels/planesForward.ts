@@ -1,0 +1,242 @@
+// Planes: runs of `inner` contiguous elements share a statistic and a parameter. The loops are right for every
+// plan [batch, pool, group, channel, inner], and fast where inner is 16 or more.
+import { least } from "./lanes";
+import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
+import { normalizeRun } from "./apply";
+import { storeCoefficients } from "./coefficients";
+import { first, second, shiftedSums, squareSum } from "./sums";
+
+// Long chunks are summed in segments of fixed length, so that threads may take them apart.
+export const segmentElements: usize = 32768;
+
+/** first = sum(x - shift), second = sum((x - shift)^2) of one segment; without shift where not centered. */
+// @ts-ignore: decorator
+@inline
+function segmentSums<T>(x: usize, n: usize, shift: T, centered: i32): void {
+  if (centered) shiftedSums<T>(x, n, shift);
+  else squareSum<T>(x, n);
+}
+
+/**
+ * Statistics and, unless y is null, y = (x - mean) * rstd * weight + bias.
+ *
+ * x, y: [batch, pool, group, channel, inner]; weight, bias: [group, channel] or null; mean, m2, rstd: float64
+ * [batch, group]. An item is a batch index and `block` groups, taken batch-major so that reads are long,
+ * and normalized backwards over the pool while its last part is still in cache.
+ * Scratch: block * (24 + 3 * sizeof(T) * channel) bytes if pool > 1, else 24.
+ */
+export function planesForward<T>(
+  x: usize,
+  y: usize,
+  weight: usize,
+  bias: usize,
+  mean: usize,
+  m2: usize,
+  rstd: usize,
+  pool: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  block: usize,
+  centered: i32,
+  eps: f64,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const blocks = (group + block - 1) / block;
+  const chunk = channel * inner;
+  const stride = group * chunk * sizeof<T>();
+  for (let item = begin; item < end; item++) {
+    const b = item / blocks;
+    const g0 = (item % blocks) * block;
+    const groups = least(block, group - g0);
+    const offset = ((b * pool * group + g0) * chunk) * sizeof<T>();
+    const statistic = (b * group + g0) << 3;
+    planesMoments<T>(x + offset, mean + statistic, m2 + statistic, rstd + statistic, pool, groups, chunk, stride, centered, eps, scratch);
+    if (!y) continue;
+    const table = scratch;
+    const parameters = groups * channel;
+    for (let i: usize = 0; i < parameters; i++) {
+      const s = statistic + ((i / channel) << 3);
+      storeCoefficients<T>(table + i * 3 * sizeof<T>(), load<f64>(mean + s), load<f64>(rstd + s), weight, bias, g0 * channel + i);
+    }
+    for (let p = pool; p > 0; p--) {
+      let at = offset + (p - 1) * stride;
+      for (let t = table, stop = table + parameters * 3 * sizeof<T>(); t < stop; t += 3 * sizeof<T>()) {
+        normalizeRun<T>(x + at, y + at, inner, load<T>(t), load<T>(t, sizeof<T>()), load<T>(t, 2 * sizeof<T>()));
+        at += inner * sizeof<T>();
+      }
+    }
+  }
+}
+
+/** Mean, M2 and rstd of `groups` neighbouring statistics; sums: first and second of each, then its shift. */
+function planesMoments<T>(
+  x: usize,
+  mean: usize,
+  m2: usize,
+  rstd: usize,
+  pool: usize,
+  groups: usize,
+  chunk: usize,
+  stride: usize,
+  centered: i32,
+  eps: f64,
+  sums: usize,
+): void {
+  const chunkBytes = chunk * sizeof<T>();
+  for (let g: usize = 0; g < groups; g++) {
+    const sum = sums + g * 24;
+    store<f64>(sum, 0);
+    store<f64>(sum, 0, 8);
+    store<f64>(sum, centered ? <f64>sampleMean<T>(x + g * chunkBytes, pool, stride, chunk) : 0, 16);
+  }
+  for (let p: usize = 0; p < pool; p++) {
+    let at = x + p * stride;
+    for (let g: usize = 0; g < groups; g++) {
+      const sum = sums + g * 24;
+      const shift = <T>load<f64>(sum, 16);
+      for (let left = chunk; left > 0; ) {
+        const n = least(left, segmentElements);
+        segmentSums<T>(at, n, shift, centered);
+        store<f64>(sum, load<f64>(sum) + first);
+        store<f64>(sum, load<f64>(sum, 8) + second, 8);
+        at += n * sizeof<T>();
+        left -= n;
+      }
+    }
+  }
+  for (let g: usize = 0; g < groups; g++) {
+    const sum = sums + g * 24;
+    finish<T>(load<f64>(sum), load<f64>(sum, 8), load<f64>(sum, 16), x + g * chunkBytes, pool, stride, chunk, centered, eps, mean, m2, rstd, g);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function finish<T>(
+  sum1: f64,
+  sum2: f64,
+  shift: f64,
+  x: usize,
+  pool: usize,
+  stride: usize,
+  chunk: usize,
+  centered: i32,
+  eps: f64,
+  mean: usize,
+  m2: usize,
+  rstd: usize,
+  s: usize,
+): void {
+  if (centered) finishMoments<T>(sum1, sum2, shift, x, pool, stride, chunk);
+  else finishSquares<T>(sum1, x, pool, stride, chunk);
+  store<f64>(mean + (s << 3), finishedMean);
+  store<f64>(m2 + (s << 3), finishedM2);
+  store<f64>(rstd + (s << 3), 1 / Math.sqrt(finishedM2 / <f64>(pool * chunk) + eps));
+}
+
+/**
+ * The sums of every segment of every chunk, for plans with too few statistics to share among threads.
+ *
+ * sums: float64 pairs [batch, pool, group, segments]. An item is one segment.
+ */
+export function planesSegments<T>(
+  x: usize,
+  sums: usize,
+  pool: usize,
+  group: usize,
+  chunk: usize,
+  centered: i32,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const segments = (chunk + segmentElements - 1) / segmentElements;
+  const stride = group * chunk * sizeof<T>();
+  let sampled: usize = usize.MAX_VALUE;
+  let shift: T = 0;
+  for (let item = begin; item < end; item++) {
+    const segment = item % segments;
+    const run = item / segments;
+    const g = run % group;
+    const b = run / group / pool;
+    if (centered && sampled != b * group + g) {
+      sampled = b * group + g;
+      shift = sampleMean<T>(x + ((b * pool * group + g) * chunk) * sizeof<T>(), pool, stride, chunk);
+    }
+    const start = segment * segmentElements;
+    segmentSums<T>(x + (run * chunk + start) * sizeof<T>(), least(segmentElements, chunk - start), shift, centered);
+    store<f64>(sums + (item << 4), first);
+    store<f64>(sums + (item << 4), second, 8);
+  }
+}
+
+/** Mean, M2 and rstd of each statistic from the sums of `planesSegments`. An item is one statistic. */
+export function planesMerge<T>(
+  x: usize,
+  sums: usize,
+  mean: usize,
+  m2: usize,
+  rstd: usize,
+  pool: usize,
+  group: usize,
+  chunk: usize,
+  centered: i32,
+  eps: f64,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const segments = (chunk + segmentElements - 1) / segmentElements;
+  const stride = group * chunk * sizeof<T>();
+  for (let s = begin; s < end; s++) {
+    const b = s / group;
+    const g = s % group;
+    const start = x + ((b * pool * group + g) * chunk) * sizeof<T>();
+    let sum1: f64 = 0;
+    let sum2: f64 = 0;
+    for (let p: usize = 0; p < pool; p++) {
+      let at = sums + ((((b * pool + p) * group + g) * segments) << 4);
+      for (let i: usize = 0; i < segments; i++, at += 16) {
+        sum1 += load<f64>(at);
+        sum2 += load<f64>(at, 8);
+      }
+    }
+    const shift: f64 = centered ? <f64>sampleMean<T>(start, pool, stride, chunk) : 0;
+    finish<T>(sum1, sum2, shift, start, pool, stride, chunk, centered, eps, mean, m2, rstd, s);
+  }
+}
+
+/**
+ * y = (x - mean) * rstd * weight + bias for given statistics. An item is a run of `inner` elements.
+ */
+export function planesNormalize<T>(
+  x: usize,
+  y: usize,
+  weight: usize,
+  bias: usize,
+  mean: usize,
+  rstd: usize,
+  pool: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const parameters = group * channel;
+  const bytes = inner * sizeof<T>();
+  for (let run = begin; run < end; ) {
+    const first = run % parameters;
+    const b = run / (parameters * pool);
+    let at = run * bytes;
+    for (let i = first, stop = least(parameters, first + end - run); i < stop; i++, run++, at += bytes) {
+      const s = (b * group + (channel == 1 ? i : i / channel)) << 3;
+      storeCoefficients<T>(scratch, load<f64>(mean + s), load<f64>(rstd + s), weight, bias, i);
+      normalizeRun<T>(x + at, y + at, inner, load<T>(scratch), load<T>(scratch, sizeof<T>()), load<T>(scratch, 2 * sizeof<T>()));
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { toFloat64 } from "../../tensor/cast.ts";
+import type { FloatType } from "../../tensor/dtype.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { parallel, pointerOf } from "./runtime.ts";
+import { float64At, reserve, view } from "./workspace.ts";
+
+/** The element type that kernels compute in, by the ending of their names. */
+export type Compute = "F32" | "F64";
+
+const widenings: Readonly<Partial<Record<FloatType, string>>> = {
+  float16: "widenHalf",
+  bfloat16: "widenBfloat",
+};
+
+const narrowings: Readonly<Partial<Record<FloatType, string>>> = {
+  float16: "narrowHalf",
+  bfloat16: "narrowBfloat",
+};
+
+/** float64 is computed in float64, every other type in float32. */
+export function computeOf(tensor: Tensor): Compute {
+  return tensor.dtype === "float64" ? "F64" : "F32";
+}
+
+/** Bytes of an element of the compute type. */
+export function elementBytes(compute: Compute): number {
+  return compute === "F64" ? 8 : 4;
+}
+
+/** Where kernels find the tensor in the compute type; it is copied into the workspace unless it lies ready. */
+export function input(tensor: Tensor, compute: Compute): number {
+  if (computeOf(tensor) !== compute) return parameter(tensor, compute);
+  const there = pointerOf(tensor);
+  const widening = widenings[tensor.dtype];
+  if (there !== undefined && widening === undefined) return there;
+  const pointer = reserve(tensor.size * elementBytes(compute));
+  if (widening === undefined) {
+    view(tensor.dtype, pointer, tensor.size).set(tensor.data as Float32Array);
+    return pointer;
+  }
+  let from = there;
+  if (from === undefined) {
+    from = reserve(tensor.size * 2);
+    view(tensor.dtype, from, tensor.size).set(tensor.data as Uint16Array);
+  }
+  parallel(widening, [from, pointer], tensor.size);
+  return pointer;
+}
+
+/** A result under way: where kernels write it, and how it gets into its tensor. */
+export interface Output {
+  readonly pointer: number;
+  readonly tensor: Tensor;
+}
+
+/** Where kernels write what `tensor` is to hold; {@link finishOutput} puts it there. */
+export function output(tensor: Tensor): Output {
+  const there = tensor.dtype in narrowings ? undefined : pointerOf(tensor);
+  return { pointer: there ?? reserve(tensor.size * elementBytes(computeOf(tensor))), tensor };
+}
+
+/** Completes an output. */
+export function finishOutput({ pointer, tensor }: Output): void {
+  const there = pointerOf(tensor);
+  const narrowing = narrowings[tensor.dtype];
+  if (narrowing !== undefined) {
+    const to = there ?? reserve(tensor.size * 2);
+    parallel(narrowing, [pointer, to], tensor.size);
+    if (there === undefined)
+      (tensor.data as Uint16Array).set(view(tensor.dtype, to, tensor.size) as Uint16Array);
+  } else if (there === undefined) {
+    (tensor.data as Float32Array).set(view(tensor.dtype, pointer, tensor.size) as Float32Array);
+  }
+}
+
+/** Where kernels find a tensor of any dtype, converted to the type they compute in; 0 where there is none. */
+export function parameter(tensor: Tensor | null, compute: Compute): number {
+  if (tensor === null) return 0;
+  const dtype = compute === "F64" ? "float64" : "float32";
+  const there = tensor.dtype === dtype ? pointerOf(tensor) : undefined;
+  if (there !== undefined) return there;
+  const pointer = reserve(tensor.size * elementBytes(compute));
+  const values = tensor.dtype === "float32" ? tensor.data : toFloat64(tensor.data, tensor.dtype);
+  view(dtype, pointer, tensor.size).set(values as Float32Array);
+  return pointer;
+}
+
+/** n copies of `value` in the compute type. */
+export function constant(value: number, n: number, compute: Compute): number {
+  const pointer = reserve(n * elementBytes(compute));
+  view(compute === "F64" ? "float64" : "float32", pointer, n).fill(value);
+  return pointer;
+}
+
+/** Where kernels find float64 values. */
+export function doubles(values: Float64Array): number {
+  const pointer = reserve(values.length * 8);
+  float64At(pointer, values.length).set(values);
+  return pointer;
+}

@@ -1,0 +1,124 @@
+import type { Plan } from "../../plan/plan.ts";
+import { coefficientsBySums, coefficientsOf, pairsFor, parameterSums } from "./coefficients.ts";
+import { type Compute, elementBytes } from "./operands.ts";
+import { flag, type LoopShape } from "./request.ts";
+import { parallel, scratchBytes, threadCount } from "./runtime.ts";
+import { reserve } from "./workspace.ts";
+
+/** Elements of a segment, the part of a chunk whose sums are kept apart; as in kernels/planesForward.ts. */
+const segmentElements = 32768;
+
+/** A block of groups whose data over all of pool is at most this stays in a core's second-level cache. */
+const cachedBytes = 1 << 18;
+
+/** From this size on the data comes from memory, and long contiguous reads matter most. */
+const streamedBytes = 1 << 23;
+
+/** Contiguous bytes to read at a time beyond the cache: less cannot keep memory busy. */
+const longReadBytes = 200 << 10;
+
+/** Runs of `inner` elements share a statistic and a parameter. Right for every plan, fast from 16 elements on. */
+export const planes: LoopShape = {
+  forward(call) {
+    const { plan, compute, x, y, weight, bias, mean, m2, rstd, eps } = call;
+    const { pool, group, channel, inner } = plan;
+    const chunk = channel * inner;
+    const block = blockOf(plan, compute, 1);
+    if (block > 0) {
+      parallel(
+        `planesForward${compute}`,
+        [x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, flag(plan.centered), eps],
+        plan.batch * Math.ceil(group / block),
+      );
+      return;
+    }
+    const segments = plan.batch * pool * group * Math.ceil(chunk / segmentElements);
+    const sums = reserve(segments * 16);
+    parallel(`planesSegments${compute}`, [x, sums, pool, group, chunk, flag(plan.centered)], segments);
+    parallel(
+      `planesMerge${compute}`,
+      [x, sums, mean, m2, rstd, pool, group, chunk, flag(plan.centered), eps],
+      plan.statistics,
+    );
+    if (y !== 0) planes.normalize({ plan, compute, x, y, weight, bias, mean, rstd });
+  },
+
+  normalize({ plan, compute, x, y, weight, bias, mean, rstd }) {
+    const { batch, pool, group, channel, inner } = plan;
+    parallel(
+      `planesNormalize${compute}`,
+      [x, y, weight, bias, mean, rstd, pool, group, channel, inner],
+      batch * pool * group * channel,
+    );
+  },
+
+  backward(call) {
+    const { plan, compute, x, dy, dx, weight, mean, rstd, fixed, parameters } = call;
+    const { batch, pool, group, channel, inner } = plan;
+    const pairs = pairsFor(plan);
+    const runs = batch * pool * group * channel;
+    const block = fixed && !parameters ? 0 : blockOf(plan, compute, 2);
+    if (block > 0) {
+      parallel(
+        `planesBackward${compute}`,
+        [
+          ...[x, dy, dx, weight, mean, rstd, pairs, pool, group, channel, inner, block],
+          ...[flag(plan.centered), flag(fixed)],
+        ],
+        batch * Math.ceil(group / block),
+      );
+    } else {
+      if (!fixed || parameters) {
+        const segments = runs * Math.ceil(inner / segmentElements);
+        const parts = reserve(segments * 16);
+        parallel(`planesGradSegments${compute}`, [x, dy, mean, parts, pool, group, channel, inner], segments);
+        parallel(
+          `planesGradMerge${compute}`,
+          [parts, mean, rstd, pairs, pool, group, channel, inner],
+          plan.statistics,
+        );
+      }
+      if (dx !== 0) {
+        const coefficients = coefficientsOf(call, pairs);
+        parallel(
+          `planesGradInput${compute}`,
+          [x, dy, dx, mean, coefficients, pool, group, channel, inner, flag(fixed)],
+          runs,
+        );
+      }
+    }
+    return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0 };
+  },
+
+  gradInput(call) {
+    const { plan, compute, x, dy, dx, mean } = call;
+    const { batch, pool, group, channel, inner } = plan;
+    const coefficients = coefficientsBySums(call);
+    parallel(
+      `planesGradInput${compute}`,
+      [x, dy, dx, mean, coefficients, pool, group, channel, inner, flag(call.sums === null)],
+      batch * pool * group * channel,
+    );
+  },
+};
+
+/**
+ * How many groups make one item of the fused kernels; 0 if the plan is to be done in two phases, because it has too few
+ * statistics to share among the threads or too many channels for the scratch block. It does not change results.
+ *
+ * @param streams arrays that are read: 1 forward, 2 backward
+ */
+function blockOf(plan: Plan, compute: Compute, streams: number): number {
+  const { batch, pool, group, channel, inner } = plan;
+  const bytes = elementBytes(compute);
+  const most = Math.floor(scratchBytes / Math.max(3 * bytes * channel, 24));
+  const threads = threadCount();
+  const isUneven = threads > 1 && plan.statistics < 4 * threads && plan.statistics % threads !== 0;
+  if (most === 0 || (isUneven && plan.size >= segmentElements)) return 0;
+  const chunkBytes = channel * inner * bytes;
+  const isStreamed = plan.size * bytes * streams >= streamedBytes;
+  const cached = Math.floor(cachedBytes / (pool * chunkBytes * streams));
+  const long = isStreamed && pool > 1 ? Math.ceil(longReadBytes / (streams * threads * chunkBytes)) : 1;
+  const fair = Math.ceil((batch * group) / (4 * threads));
+  return Math.max(1, Math.min(Math.max(cached, long), fair, most, group));
+}

@@ -1,0 +1,77 @@
+import type { Plan } from "../../plan/plan.ts";
+import type { Compute } from "./operands.ts";
+
+/** A plan's operands as addresses, in the compute type; 0 where there is none. */
+export interface Call {
+  readonly plan: Plan;
+  readonly compute: Compute;
+  readonly x: number;
+}
+
+/** Addresses of float64 [batch, group]. */
+export interface StatisticsAt {
+  readonly mean: number;
+  readonly rstd: number;
+}
+
+/** A forward: where everything is, y = 0 if only the moments are wanted. */
+export interface ForwardCall extends Call, StatisticsAt {
+  readonly y: number;
+  readonly weight: number;
+  readonly bias: number;
+  /** Sums of squared deviations, float64 [batch, group]. */
+  readonly m2: number;
+  readonly eps: number;
+}
+
+/** A normalization by given statistics. */
+export interface NormalizeCall extends Call, StatisticsAt {
+  readonly y: number;
+  readonly weight: number;
+  readonly bias: number;
+}
+
+/** A backward: where everything is, dx = 0 if only the sums are wanted. */
+export interface BackwardCall extends Call, StatisticsAt {
+  readonly dy: number;
+  readonly dx: number;
+  readonly weight: number;
+  readonly fixed: boolean;
+  readonly parameters: boolean;
+}
+
+/** Addresses of a backward's float64 sums; 0 where they were not asked for. */
+export interface SumsAt {
+  /** [group, channel]: sum of dy * xhat. */
+  readonly dWeight: number;
+  /** [group, channel]: sum of dy. */
+  readonly dBias: number;
+  /** [batch, group, channel, 2]: sum of dy and of dy * xhat. Rows have the sums of each statistic instead. */
+  readonly pairs?: number;
+  /** [batch, group]: sum of g. */
+  readonly g?: number;
+  /** [batch, group]: sum of g * xhat. */
+  readonly gXhat?: number;
+}
+
+/** dx by sums that are known. */
+export interface GradInputCall extends Call, StatisticsAt {
+  readonly dy: number;
+  readonly dx: number;
+  readonly weight: number;
+  /** Sums of g and g * xhat, float64 [batch, group]; null for fixed statistics. */
+  readonly sums: { readonly g: number; readonly gXhat: number } | null;
+}
+
+/** One loop shape: the same steps for the plans that it suits. */
+export interface LoopShape {
+  forward(call: ForwardCall): void;
+  normalize(call: NormalizeCall): void;
+  backward(call: BackwardCall): SumsAt;
+  gradInput(call: GradInputCall): void;
+}
+
+/** 1 or 0, as kernels take it. */
+export function flag(value: boolean): number {
+  return value ? 1 : 0;
+}

@@ -1,0 +1,117 @@
+import type { Plan } from "../../plan/plan.ts";
+import { type Compute, constant, elementBytes } from "./operands.ts";
+import { flag, type LoopShape } from "./request.ts";
+import { parallel } from "./runtime.ts";
+import { reserve } from "./workspace.ts";
+
+/** Batch indices whose dy * xhat are added in the compute type before they go on in float64; as in kernels/rowsBackward.ts. */
+const chainRows = 16;
+
+/** Most items of a backward: each has sums of its own for every parameter. */
+const mostItems = 32;
+
+/** Each statistic is one contiguous row, each of whose elements has its own weight and bias (pool = inner = 1). */
+export const rows: LoopShape = {
+  forward({ plan, compute, x, y, weight, bias, mean, m2, rstd, eps }) {
+    const parameters = expanded(plan, compute, weight, bias);
+    parallel(
+      `rowsForward${compute}`,
+      [
+        x,
+        y,
+        parameters.weight,
+        parameters.bias,
+        mean,
+        m2,
+        rstd,
+        plan.group,
+        rowOf(plan),
+        flag(plan.centered),
+        eps,
+      ],
+      plan.statistics,
+    );
+  },
+
+  normalize({ plan, compute, x, y, weight, bias, mean, rstd }) {
+    const parameters = expanded(plan, compute, weight, bias);
+    parallel(
+      `rowsNormalize${compute}`,
+      [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan)],
+      plan.statistics,
+    );
+  },
+
+  backward(call) {
+    const { plan, compute, x, dy, dx, weight, mean, rstd, fixed, parameters } = call;
+    const g = reserve(plan.statistics * 8);
+    const gXhat = reserve(plan.statistics * 8);
+    const block = blockOf(plan);
+    const items = Math.ceil(plan.batch / block);
+    const elements = plan.parameters * plan.inner;
+    const itemBytes = elements * (16 + 2 * elementBytes(compute));
+    const sums = parameters ? reserve(items * itemBytes) : 0;
+    parallel(
+      `rowsBackward${compute}`,
+      [
+        ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd, g, gXhat, sums],
+        ...[plan.batch, plan.group, rowOf(plan), block],
+        ...[flag(plan.centered), flag(fixed)],
+      ],
+      items,
+    );
+    if (!parameters) return { dWeight: 0, dBias: 0, g, gXhat };
+    const dWeight = reserve(elements * 8);
+    const dBias = reserve(elements * 8);
+    parallel("mergeSums", [sums, dWeight, items, itemBytes, 8], elements);
+    parallel("mergeSums", [sums + elements * 8, dBias, items, itemBytes, 8], elements);
+    if (plan.inner > 1) {
+      const folded = { dWeight: reserve(plan.parameters * 8), dBias: reserve(plan.parameters * 8), g, gXhat };
+      parallel("foldSums", [dWeight, folded.dWeight, plan.inner], plan.parameters);
+      parallel("foldSums", [dBias, folded.dBias, plan.inner], plan.parameters);
+      return folded;
+    }
+    return { dWeight, dBias, g, gXhat };
+  },
+
+  gradInput({ plan, compute, x, dy, dx, weight, mean, rstd, sums }) {
+    parallel(
+      `rowsGradInput${compute}`,
+      [
+        ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd],
+        ...[sums?.g ?? 0, sums?.gXhat ?? 0, plan.group, rowOf(plan)],
+        ...[flag(plan.centered), flag(sums === null)],
+      ],
+      plan.statistics,
+    );
+  },
+};
+
+/** Elements of a row. */
+function rowOf({ channel, inner }: Plan): number {
+  return channel * inner;
+}
+
+/** Weight and bias with one for each element of the rows; a bias alone gets a weight of 1. */
+function expanded(
+  plan: Plan,
+  compute: Compute,
+  weight: number,
+  bias: number,
+): { readonly weight: number; readonly bias: number } {
+  const n = plan.parameters * plan.inner;
+  const scale = weight === 0 && bias !== 0 ? constant(1, n, compute) : expand(plan, compute, weight);
+  return { weight: scale, bias: expand(plan, compute, bias) };
+}
+
+function expand({ parameters, inner }: Plan, compute: Compute, from: number): number {
+  if (from === 0 || inner === 1) return from;
+  const to = reserve(parameters * inner * elementBytes(compute));
+  parallel(`expandParameters${compute}`, [from, to, inner], parameters);
+  return to;
+}
+
+/** Batch indices of one item: a multiple of the chain, the same for any number of threads. */
+function blockOf(plan: Plan): number {
+  return Math.max(1, Math.ceil(plan.batch / mostItems / chainRows)) * chainRows;
+}

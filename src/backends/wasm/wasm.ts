@@ -1,0 +1,165 @@
+import type { Plan } from "../../plan/plan.ts";
+import { toFloat64 } from "../../tensor/cast.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import {
+  type Affine,
+  type Backend,
+  type GradSums,
+  type Normalized,
+  type ParameterGrads,
+  type Statistics,
+  statisticsOf,
+} from "../backend.ts";
+import { reference } from "../reference/reference.ts";
+import { columns } from "./columns.ts";
+import { type Compute, computeOf, doubles, finishOutput, input, output, parameter } from "./operands.ts";
+import { planes } from "./planes.ts";
+import type { LoopShape, StatisticsAt, SumsAt } from "./request.ts";
+import { rows } from "./rows.ts";
+import { suitsTiles, tiles } from "./tiles.ts";
+import { copyOf, float64At, releaseAll, reserve } from "./workspace.ts";
+
+/** Shorter runs are columns rather than planes. */
+const leastInner = 16;
+
+/** Shorter runs are parts of a row, with a weight and a bias for each element, if the rows are this many. */
+const leastPlane = 128;
+const leastBatch = 8;
+
+/** WebAssembly kernels: float32 with float64 sums; float64 throughout for float64. */
+export const wasm: Backend = {
+  name: "wasm",
+
+  moments(plan, x) {
+    if (plan.size === 0) return reference.moments(plan, x);
+    return inCall(() => forward(plan, x, 0, { weight: null, bias: null }, null).moments);
+  },
+
+  normalize(plan, x, statistics, affine, out) {
+    if (plan.size === 0) return;
+    inCall(() => {
+      const compute = computeOf(x);
+      const y = output(out);
+      shapeOf(plan, compute).normalize({
+        ...{ plan, compute, x: input(x, compute), y: y.pointer },
+        ...{ weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) },
+        ...statisticsAt(statistics),
+      });
+      finishOutput(y);
+    });
+  },
+
+  gradSums(plan, x, dy, statistics, weight) {
+    if (plan.size === 0) return reference.gradSums(plan, x, dy, statistics, weight);
+    return inCall(() => {
+      const compute = computeOf(x);
+      const sums = shapeOf(plan, compute).backward({
+        ...{ plan, compute, x: input(x, compute), dy: input(dy, compute), dx: 0, weight: parameter(weight, compute) },
+        ...{ ...statisticsAt(statistics), fixed: false, parameters: true },
+      });
+      return { ...parameterGrads(plan, sums), ...statisticSums(plan, sums, weight) };
+    });
+  },
+
+  gradInput(plan, x, dy, statistics, weight, sums, out) {
+    if (plan.size === 0) return;
+    inCall(() => {
+      const compute = computeOf(x);
+      const dx = output(out);
+      shapeOf(plan, compute).gradInput({
+        ...{ plan, compute, x: input(x, compute), dy: input(dy, compute), dx: dx.pointer, weight: parameter(weight, compute) },
+        ...statisticsAt(statistics),
+        sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
+      });
+      finishOutput(dx);
+    });
+  },
+
+  forward(plan, x, eps, affine, out) {
+    if (plan.size === 0) {
+      const moments = reference.moments(plan, x);
+      return { moments, statistics: statisticsOf(moments, eps) };
+    }
+    return inCall(() => forward(plan, x, eps, affine, out));
+  },
+
+  backward(plan, x, dy, statistics, weight, needs, out) {
+    if (plan.size === 0) return needs.parameters ? reference.gradSums(plan, x, dy, statistics, weight) : null;
+    return inCall(() => {
+      const compute = computeOf(x);
+      const dx = output(out);
+      const sums = shapeOf(plan, compute).backward({
+        ...{ plan, compute, x: input(x, compute), dy: input(dy, compute), dx: dx.pointer, weight: parameter(weight, compute) },
+        ...statisticsAt(statistics),
+        ...needs,
+      });
+      finishOutput(dx);
+      return needs.parameters ? parameterGrads(plan, sums) : null;
+    });
+  },
+};
+
+/** The loop shape that suits a plan; planes and columns are right for all. */
+function shapeOf(plan: Plan, compute: Compute): LoopShape {
+  const { batch, pool, inner } = plan;
+  if (pool === 1) return inner === 1 || (inner < leastPlane && batch >= leastBatch) ? rows : planes;
+  if (suitsTiles(plan, compute)) return tiles;
+  return inner >= leastInner ? planes : columns;
+}
+
+function forward(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor | null): Normalized {
+  const compute = computeOf(x);
+  const n = plan.statistics;
+  const mean = reserve(n * 8);
+  const m2 = reserve(n * 8);
+  const rstd = reserve(n * 8);
+  const y = out && output(out);
+  shapeOf(plan, compute).forward({
+    ...{ plan, compute, x: input(x, compute), y: y?.pointer ?? 0, mean, m2, rstd, eps },
+    ...{ weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) },
+  });
+  if (y !== null) finishOutput(y);
+  const means = copyOf(mean, n);
+  return {
+    moments: { count: plan.count, mean: means, m2: copyOf(m2, n) },
+    statistics: { mean: means, rstd: copyOf(rstd, n) },
+  };
+}
+
+/** Runs one call; what it reserved ends with it, also when it throws. */
+function inCall<R>(run: () => R): R {
+  try {
+    return run();
+  } finally {
+    releaseAll();
+  }
+}
+
+function statisticsAt({ mean, rstd }: Statistics): StatisticsAt {
+  return { mean: doubles(mean), rstd: doubles(rstd) };
+}
+
+function parameterGrads({ parameters }: Plan, { dWeight, dBias }: SumsAt): ParameterGrads {
+  return { dWeight: copyOf(dWeight, parameters), dBias: copyOf(dBias, parameters) };
+}
+
+/** Sums of g and g * xhat of each statistic: those of its channels, weighted. */
+function statisticSums(
+  plan: Plan,
+  { pairs, g, gXhat }: SumsAt,
+  weight: Tensor | null,
+): Pick<GradSums, "g" | "gXhat"> {
+  const n = plan.statistics;
+  if (pairs === undefined) return { g: copyOf(g ?? 0, n), gXhat: copyOf(gXhat ?? 0, n) };
+  const sums = { g: new Float64Array(n), gXhat: new Float64Array(n) };
+  const weights = weight && toFloat64(weight.data, weight.dtype);
+  const perChannel = float64At(pairs, plan.batch * plan.parameters * 2);
+  for (let s = 0, at = 0; s < n; s++) {
+    for (let c = 0; c < plan.channel; c++, at += 2) {
+      const w = weights === null ? 1 : weights[(s % plan.group) * plan.channel + c];
+      sums.g[s] += w * perChannel[at];
+      sums.gXhat[s] += w * perChannel[at + 1];
+    }
+  }
+  return sums;
+}

@@ -1,0 +1,84 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { wasm } from "../../src/backends/wasm/wasm.ts";
+import { planFrom } from "../../src/plan/plan.ts";
+import type { FloatType } from "../../src/tensor/dtype.ts";
+import { byKernels, byReference, caseOf, expectClose, expectSame, normals, plain } from "./helpers.ts";
+
+const extent = fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 9 }));
+
+const plan = fc
+  .record({
+    batch: extent,
+    pool: extent,
+    group: extent,
+    channel: extent,
+    inner: fc.oneof(extent, fc.integer({ min: 14, max: 70 })),
+    centered: fc.boolean(),
+  })
+  .map(({ centered, ...extents }) => planFrom(extents, centered))
+  .filter((drawn) => drawn.count > 1);
+
+const dtype = fc.constantFrom<FloatType>("float32", "float64", "float16", "bfloat16");
+
+test("any plan: the reference's results, whatever the offset and the number of parts", () => {
+  fc.assert(
+    fc.property(
+      plan,
+      dtype,
+      fc.boolean(),
+      fc.boolean(),
+      fc.nat(3),
+      (drawn, type, scaled, shifted, offset) => {
+        const given = caseOf(drawn, type, {
+          ...(scaled ? {} : { weight: null }),
+          ...(shifted ? {} : { bias: null }),
+        });
+        const got = byKernels(given, offset);
+        expectClose(given, got, byReference(given));
+        for (const threads of [2, 3, 4]) expectSame(byKernels(given, 0, threads), got);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+const large = {
+  "planes of 3 channels": planFrom({ batch: 1, pool: 4, group: 3, channel: 1, inner: 40_000 }),
+  "a few large groups": planFrom({ batch: 1, pool: 1, group: 3, channel: 5, inner: 20_000 }),
+  "tiles of small planes": planFrom({ batch: 1, pool: 37, group: 70, channel: 1, inner: 49 }),
+  "tiles of channels-last images": planFrom({ batch: 9, pool: 51, group: 5, channel: 3, inner: 1 }),
+  "small groups": planFrom({ batch: 40, pool: 1, group: 3, channel: 5, inner: 49 }),
+  "blocks of columns": planFrom({ batch: 1, pool: 9001, group: 5, channel: 1, inner: 1 }),
+  "blocks of rows": planFrom({ batch: 2000, pool: 1, group: 1, channel: 65, inner: 1 }),
+  "more channels than scratch holds": planFrom({ batch: 2, pool: 1, group: 1, channel: 7000, inner: 3 }),
+};
+
+test.each(Object.entries(large))("%s: the same bits in 1, 2, 3 and 4 parts", (_, drawn) => {
+  const given = caseOf(drawn, "float32");
+  const got = byKernels(given);
+  expectClose(given, got, byReference(given));
+  for (const threads of [2, 3, 4]) expectSame(byKernels(given, 1, threads), got);
+});
+
+test.each(Object.entries(large))("%s: in place and in plain memory", (_, drawn) => {
+  const given = caseOf(drawn, "float32");
+  const want = byKernels(given);
+  const x = plain(given.x, "float32");
+  const weight = plain(given.weight ?? [], "float32");
+  const bias = plain(given.bias ?? [], "float32");
+  const { statistics } = wasm.forward!(drawn, x, given.eps, { weight, bias }, x);
+  expectSame({ y: Float64Array.from(x.data) }, { y: want.y });
+  const dy = plain(given.dy, "float32");
+  const needs = { fixed: false, parameters: true };
+  wasm.backward!(drawn, plain(given.x, "float32"), dy, statistics, weight, needs, dy);
+  expectSame({ dx: Float64Array.from(dy.data) }, { dx: want.dx });
+});
+
+test("an empty plan has no values and touches nothing", () => {
+  const drawn = planFrom({ batch: 1, pool: 0, group: 3, channel: 1, inner: 4 });
+  const x = plain([], "float32");
+  const { moments } = wasm.forward!(drawn, x, 1e-5, { weight: null, bias: null }, plain([], "float32"));
+  expect(moments.count).toBe(0);
+  expect(normals(0, 1)).toHaveLength(0);
+});
