@@ -10,6 +10,20 @@ function addTo<T>(sums: usize, v: v128): void {
   if (sizeof<T>() == 4) v128.store(sums, f64x2.add(v128.load(sums, 16), widenHigh<T>(v)), 16);
 }
 
+// What `touch` read; nobody needs it, but the reads must happen.
+let touched: i32 = 0;
+
+/** Reads a word of each cache line of some rows, one row after the other: what memory is fast at. */
+// @ts-ignore: decorator
+@inline
+function touch(x: usize, rows: usize, stride: usize, bytes: usize): void {
+  let seen: i32 = 0;
+  for (let r: usize = 0; r < rows; r++, x += stride) {
+    for (let at = x, end = x + bytes; at < end; at += 64) seen |= load<i32>(at);
+  }
+  touched = seen;
+}
+
 /**
  * Whether rows fall on the same lines of the first-level cache, which holds 8 of them: then fewer are taken at a time.
  */
@@ -26,8 +40,10 @@ function collide(stride: usize): bool {
 export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, width: usize, shift: usize, sums: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
   const widen = 8 / sizeof<T>();
+  const apart = stride >= 1024;
   let r: usize = 0;
   for (; r + 8 <= rows && !collide(stride); r += 8, x += 8 * stride) {
+    if (apart && r + 16 <= rows) touch(x + 8 * stride, 8, stride, vectorBytes);
     let to = sums;
     for (let j: usize = 0; j < vectorBytes; j += 16, to += 16 * widen) {
       const k = v128.load(shift + j);
@@ -50,6 +66,7 @@ export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, wi
     for (let i: usize = 0; i < 8; i++) columnSumsTail<T>(x + i * stride, vectorBytes, width, S, shift, sums);
   }
   for (; r + 4 <= rows; r += 4, x += 4 * stride) {
+    if (apart && r + 8 <= rows) touch(x + 4 * stride, 4, stride, vectorBytes);
     for (let j: usize = 0; j < vectorBytes; j += 16) {
       const k = v128.load(shift + j);
       let at = x + j;
@@ -88,8 +105,13 @@ function columnSumsTail<T>(x: usize, from: usize, width: usize, S: usize, shift:
 export function columnGradSums<T>(x: usize, dy: usize, rows: usize, stride: usize, S: usize, width: usize, mean: usize, sums: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
   const widen = 8 / sizeof<T>();
+  const apart = stride >= 1024;
   let r: usize = 0;
   for (; r + 4 <= rows && !collide(stride); r += 4, x += 4 * stride, dy += 4 * stride) {
+    if (apart && r + 8 <= rows) {
+      touch(x + 4 * stride, 4, stride, vectorBytes);
+      touch(dy + 4 * stride, 4, stride, vectorBytes);
+    }
     let to = sums;
     for (let j: usize = 0; j < vectorBytes; j += 16, to += 16 * widen) {
       const m = v128.load(mean + j);
@@ -109,6 +131,10 @@ export function columnGradSums<T>(x: usize, dy: usize, rows: usize, stride: usiz
     for (let i: usize = 0; i < 4; i++) columnGradSumsTail<T>(x + i * stride, dy + i * stride, vectorBytes, width, S, mean, sums);
   }
   for (; r + 2 <= rows; r += 2, x += 2 * stride, dy += 2 * stride) {
+    if (apart && r + 4 <= rows) {
+      touch(x + 2 * stride, 2, stride, vectorBytes);
+      touch(dy + 2 * stride, 2, stride, vectorBytes);
+    }
     for (let j: usize = 0; j < vectorBytes; j += 16) {
       const m = v128.load(mean + j);
       const g0 = v128.load(dy + j);

@@ -8,12 +8,3 @@ export function expandParameters<T>(from: usize, to: usize, inner: usize, scratc
     for (let j: usize = 0; j < inner; j++) store<T>(at + j * sizeof<T>(), value);
   }
 }
-
-/** to[i] = sum of from[i, 0..inner), float64. An item is a parameter. */
-export function foldSums(from: usize, to: usize, inner: usize, scratch: usize, begin: usize, end: usize): void {
-  for (let i = begin; i < end; i++) {
-    let sum: f64 = 0;
-    for (let j = i * inner; j < (i + 1) * inner; j++) sum += load<f64>(from + (j << 3));
-    store<f64>(to + (i << 3), sum);
-  }
-}

@@ -10,7 +10,6 @@ import { columnsMeans, columnsGradSums, columnsGradMerge, columnsGradCoefficient
 export { narrowBfloat, narrowHalf, widenBfloat, widenHalf } from "./convert";
 import { tilesBackward, tilesForward } from "./tiles";
 import { expandParameters } from "./expand";
-export { foldSums } from "./expand";
 export { mergeSums } from "./merge";
 
 export function planesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
@@ -101,12 +100,12 @@ export function rowsNormalizeF64(x: usize, y: usize, weight: usize, bias: usize,
   rowsNormalize<f64>(x, y, weight, bias, mean, rstd, group, D, scratch, begin, end);
 }
 
-export function rowsBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, parameterSums: usize, batch: usize, group: usize, D: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsBackward<f32>(x, dy, dx, weight, mean, rstd, g, gXhat, parameterSums, batch, group, D, block, centered, fixed, scratch, begin, end);
+export function rowsBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsBackward<f32>(x, dy, dx, weight, mean, rstd, g, gXhat, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
 }
 
-export function rowsBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, parameterSums: usize, batch: usize, group: usize, D: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsBackward<f64>(x, dy, dx, weight, mean, rstd, g, gXhat, parameterSums, batch, group, D, block, centered, fixed, scratch, begin, end);
+export function rowsBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsBackward<f64>(x, dy, dx, weight, mean, rstd, g, gXhat, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
 }
 
 export function rowsGradInputF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, group: usize, D: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {

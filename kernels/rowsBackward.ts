@@ -8,9 +8,9 @@ const chainRows: usize = 16;
  * The sums of the gradient and, unless dx is null, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight.
  *
  * x, dy, dx: [batch, group, D]; weight: [group, D] or null; mean, rstd: float64 [batch, group];
- * g, gXhat: float64 [batch, group], sums of g and g * xhat. An item is `block` batch indices; `parameterSums`
- * holds for each item 2 * group * D float64 (sum(dy * xhat), then sum(dy)) and as many T to work in; null
- * where neither is wanted.
+ * g, gXhat: float64 [batch, group], sums of g and g * xhat. An item is `block` batch indices; a row has D = channel * inner
+ * elements, each with a weight of its own. `parameterSums` holds for each item 2 * group * channel float64 (sum(dy * xhat),
+ * then sum(dy), over batch and inner) and 2 * group * D T to work in; null where neither is wanted.
  */
 export function rowsBackward<T>(
   x: usize,
@@ -24,7 +24,8 @@ export function rowsBackward<T>(
   parameterSums: usize,
   batch: usize,
   group: usize,
-  D: usize,
+  channel: usize,
+  inner: usize,
   block: usize,
   centered: i32,
   fixed: i32,
@@ -32,29 +33,44 @@ export function rowsBackward<T>(
   begin: usize,
   end: usize,
 ): void {
+  const D = channel * inner;
   const bytes = D * sizeof<T>();
-  const parameters = group * D;
-  const itemBytes = parameters * (16 + 2 * sizeof<T>());
+  const apart = group * bytes;
+  const itemBytes = group * channel * 16 + 2 * apart;
   for (let item = begin; item < end; item++) {
     const sums = parameterSums + item * itemBytes;
-    const chain = sums + (parameters << 4);
+    const chain = sums + group * channel * 16;
     if (parameterSums) memory.fill(sums, 0, itemBytes);
     const stop = least((item + 1) * block, batch);
-    for (let b = item * block; b < stop; b++) {
+    // Group by group, so that the chain of a group's parameters stays in the first-level cache.
+    for (let from = item * block; from < stop; from += chainRows) {
+      const to = least(from + chainRows, stop);
       for (let k: usize = 0; k < group; k++) {
-        const row = b * group + k;
-        const at = row * bytes;
         const own = k * bytes;
-        const center = load<f64>(mean + (row << 3));
-        const r = load<f64>(rstd + (row << 3));
-        rowSums<T>(x + at, dy + at, weight ? weight + own : 0, D, center, r, g + (row << 3), gXhat + (row << 3));
-        const meanG: f64 = fixed || !centered ? 0 : load<f64>(g + (row << 3)) / <f64>D;
-        const meanGXhat: f64 = fixed ? 0 : load<f64>(gXhat + (row << 3)) / <f64>D;
-        if (dx) {
-          rowGradInput<T>(x + at, dy + at, dx + at, weight ? weight + own : 0, D, center, r, meanG, meanGXhat, fixed, parameterSums ? chain + own : 0, parameters * sizeof<T>());
-        } else if (parameterSums) rowParameterSums<T>(x + at, dy + at, D, center, r, chain + own, parameters * sizeof<T>());
+        const w = weight ? weight + own : 0;
+        for (let b = from; b < to; b++) {
+          const row = b * group + k;
+          const at = row * bytes;
+          const center = load<f64>(mean + (row << 3));
+          const r = load<f64>(rstd + (row << 3));
+          rowSums<T>(x + at, dy + at, w, D, center, r, g + (row << 3), gXhat + (row << 3));
+          const meanG: f64 = fixed || !centered ? 0 : load<f64>(g + (row << 3)) / <f64>D;
+          const meanGXhat: f64 = fixed ? 0 : load<f64>(gXhat + (row << 3)) / <f64>D;
+          if (dx) rowGradInput<T>(x + at, dy + at, dx + at, w, D, center, r, meanG, meanGXhat, fixed, parameterSums ? chain + own : 0, apart);
+          else if (parameterSums) rowParameterSums<T>(x + at, dy + at, D, center, r, chain + own, apart);
+        }
+        if (parameterSums) {
+          const to1 = sums + k * channel * 8;
+          const to2 = to1 + group * channel * 8;
+          if (inner == 1) {
+            flush<T>(chain + own, to1, D);
+            flush<T>(chain + apart + own, to2, D);
+          } else {
+            fold<T>(chain + own, to1, channel, inner);
+            fold<T>(chain + apart + own, to2, channel, inner);
+          }
+        }
       }
-      if (parameterSums && ((b + 1) % chainRows == 0 || b + 1 == stop)) flush<T>(chain, sums, 2 * parameters);
     }
   }
 }
@@ -239,6 +255,20 @@ function flush<T>(chain: usize, sums: usize, n: usize): void {
     store<f64>(sums, load<f64>(sums) + <f64>load<T>(chain));
     store<T>(chain, 0);
   }
+}
+
+/** Adds to each of `channel` float64 the `inner` elements of its run in `chain`, and clears them. */
+function fold<T>(chain: usize, sums: usize, channel: usize, inner: usize): void {
+  const vectorBytes = (inner * sizeof<T>()) & ~15;
+  let at = chain;
+  for (let c: usize = 0; c < channel; c++, sums += 8) {
+    let total = f64x2.splat(0);
+    for (const stop = at + vectorBytes; at < stop; at += 16) total = addWidened<T>(total, v128.load(at));
+    let sum = load<f64>(sums) + across(total);
+    for (const stop = chain + (c + 1) * inner * sizeof<T>(); at < stop; at += sizeof<T>()) sum += <f64>load<T>(at);
+    store<f64>(sums, sum);
+  }
+  memory.fill(chain, 0, at - chain);
 }
 
 /** dx of given sums g and gXhat. An item is a row. */

@@ -11,7 +11,7 @@ import { first, second, shiftedSums, squareSum } from "./sums";
 const rowsTogether: usize = 4;
 
 // Longer rows than this share their weight and bias in fours.
-const sharedBytes: usize = 4096;
+const sharedBytes: usize = 8192;
 
 /**
  * Statistics and, unless y is null, y = (x - mean) * rstd * weight + bias.

@@ -22,8 +22,6 @@ export function shiftedSums<T>(x: usize, n: usize, shift: T): void {
   const vectorEnd = x + (n / lanes) * 16;
   let a0 = f64x2.splat(0);
   let a1 = a0;
-  let a2 = a0;
-  let a3 = a0;
   let b0 = a0;
   let b1 = a0;
   let b2 = a0;
@@ -40,13 +38,11 @@ export function shiftedSums<T>(x: usize, n: usize, shift: T): void {
       const d1 = v128.sub<T>(v128.load(x, 16), k);
       const d2 = v128.sub<T>(v128.load(x, 32), k);
       const d3 = v128.sub<T>(v128.load(x, 48), k);
-      a0 = v128.add<T>(a0, d0);
+      a0 = v128.add<T>(a0, v128.add<T>(d0, d1));
       b0 = mulAdd<T>(d0, d0, b0);
-      a1 = v128.add<T>(a1, d1);
       b1 = mulAdd<T>(d1, d1, b1);
-      a2 = v128.add<T>(a2, d2);
+      a1 = v128.add<T>(a1, v128.add<T>(d2, d3));
       b2 = mulAdd<T>(d2, d2, b2);
-      a3 = v128.add<T>(a3, d3);
       b3 = mulAdd<T>(d3, d3, b3);
       x += 64;
     }
@@ -56,9 +52,9 @@ export function shiftedSums<T>(x: usize, n: usize, shift: T): void {
       b0 = mulAdd<T>(d, d, b0);
       x += 16;
     }
-    sum1 = addWidened<T>(sum1, v128.add<T>(v128.add<T>(a0, a1), v128.add<T>(a2, a3)));
+    sum1 = addWidened<T>(sum1, v128.add<T>(a0, a1));
     sum2 = addWidened<T>(sum2, v128.add<T>(v128.add<T>(b0, b1), v128.add<T>(b2, b3)));
-    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = f64x2.splat(0);
+    a0 = a1 = b0 = b1 = b2 = b3 = f64x2.splat(0);
   } while (x < vectorEnd);
   first = across(sum1);
   second = across(sum2);

@@ -48,29 +48,22 @@ export const rows: LoopShape = {
     const gXhat = reserve(plan.statistics * 8);
     const block = blockOf(plan);
     const items = Math.ceil(plan.batch / block);
-    const elements = plan.parameters * plan.inner;
-    const itemBytes = elements * (16 + 2 * elementBytes(compute));
+    const itemBytes = plan.parameters * (16 + 2 * plan.inner * elementBytes(compute));
     const sums = parameters ? reserve(items * itemBytes) : 0;
     parallel(
       `rowsBackward${compute}`,
       [
         ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd, g, gXhat, sums],
-        ...[plan.batch, plan.group, rowOf(plan), block],
+        ...[plan.batch, plan.group, plan.channel, plan.inner, block],
         ...[flag(plan.centered), flag(fixed)],
       ],
       items,
     );
     if (!parameters) return { dWeight: 0, dBias: 0, g, gXhat };
-    const dWeight = reserve(elements * 8);
-    const dBias = reserve(elements * 8);
-    parallel("mergeSums", [sums, dWeight, items, itemBytes, 8], elements);
-    parallel("mergeSums", [sums + elements * 8, dBias, items, itemBytes, 8], elements);
-    if (plan.inner > 1) {
-      const folded = { dWeight: reserve(plan.parameters * 8), dBias: reserve(plan.parameters * 8), g, gXhat };
-      parallel("foldSums", [dWeight, folded.dWeight, plan.inner], plan.parameters);
-      parallel("foldSums", [dBias, folded.dBias, plan.inner], plan.parameters);
-      return folded;
-    }
+    const dWeight = reserve(plan.parameters * 8);
+    const dBias = reserve(plan.parameters * 8);
+    parallel("mergeSums", [sums, dWeight, items, itemBytes, 8], plan.parameters);
+    parallel("mergeSums", [sums + plan.parameters * 8, dBias, items, itemBytes, 8], plan.parameters);
     return { dWeight, dBias, g, gXhat };
   },
 
