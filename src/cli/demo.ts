@@ -13,7 +13,10 @@ export function demoCommand(): Command {
   return new Command("demo")
     .description("Run every layer of a network trained in PyTorch, and published hand-checks, against ours.")
     .addOption(
-      new Option("--backend <name>", "which backend computes: plain float64 loops, or the WebAssembly kernels")
+      new Option(
+        "--backend <name>",
+        "which backend computes: plain float64 loops, or the WebAssembly kernels",
+      )
         .choices(["reference", "wasm"])
         .default("reference"),
     )
@@ -36,11 +39,7 @@ function worstUlp({ distances }: DemoRow): number {
   return Math.max(...Object.values(distances).map(({ ulp }) => ulp));
 }
 
-function print(
-  digits: readonly DemoRow[],
-  handchecks: readonly HandcheckRow[],
-  backend: BackendName,
-): void {
+function print(digits: readonly DemoRow[], handchecks: readonly HandcheckRow[], backend: BackendName): void {
   console.log(
     "A CNN trained in PyTorch on handwritten digits: its normalization layers here, against PyTorch.",
   );

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { readSafetensors } from "../checkpoints/index.ts";
 import {
+  type BackendName,
   BatchNorm1d,
   BatchNorm2d,
   GroupNorm,

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type BackendName, setBackend } from "../../src/index.ts";
+import { type BackendName, setBackend, setThreads } from "../../src/index.ts";
 import { runCase, suitesIn } from "./run.ts";
 
-const usage = "usage: npm run conformance -- DIR [--backend NAME]";
+const usage = "usage: npm run conformance -- DIR [--backend wasm|reference] [--threads N]";
 
 /** Runs every suite of a folder; prints a line per suite, each failure, and `N passed, N failed` last. */
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { backend: { type: "string" }, help: { type: "boolean" } },
+    options: { backend: { type: "string" }, threads: { type: "string" }, help: { type: "boolean" } },
   });
   const [folder] = positionals;
   if (values.help || folder === undefined) {
@@ -21,6 +21,7 @@ async function main(): Promise<number> {
     return 2;
   }
   if (values.backend !== undefined) setBackend(values.backend as BackendName);
+  if (values.threads !== undefined) setThreads(Number(values.threads));
   console.warn = () => {};
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const [file, { suite, cases }] of suitesIn(folder)) {

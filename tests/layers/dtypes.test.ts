@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BatchNorm1d, empty, type FloatType, LayerNorm, setBackend, type Tensor, tensor } from "../../src/index.ts";
+import {
+  BatchNorm1d,
+  empty,
+  type FloatType,
+  LayerNorm,
+  setBackend,
+  type Tensor,
+  tensor,
+} from "../../src/index.ts";
 import { toFloat64 } from "../../src/tensor/cast.ts";
 import { expectClose, f64 } from "./support.ts";
 

@@ -54,7 +54,14 @@ export const wasm: Backend = {
     return inCall(() => {
       const compute = computeOf(x);
       const sums = shapeOf(plan, compute).backward({
-        ...{ plan, compute, x: input(x, compute), dy: input(dy, compute), dx: 0, weight: parameter(weight, compute) },
+        ...{
+          plan,
+          compute,
+          x: input(x, compute),
+          dy: input(dy, compute),
+          dx: 0,
+          weight: parameter(weight, compute),
+        },
         ...{ ...statisticsAt(statistics), fixed: false, parameters: true },
       });
       return { ...parameterGrads(plan, sums), ...statisticSums(plan, sums, weight) };
@@ -67,7 +74,14 @@ export const wasm: Backend = {
       const compute = computeOf(x);
       const dx = output(out);
       shapeOf(plan, compute).gradInput({
-        ...{ plan, compute, x: input(x, compute), dy: input(dy, compute), dx: dx.pointer, weight: parameter(weight, compute) },
+        ...{
+          plan,
+          compute,
+          x: input(x, compute),
+          dy: input(dy, compute),
+          dx: dx.pointer,
+          weight: parameter(weight, compute),
+        },
         ...statisticsAt(statistics),
         sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
       });
@@ -89,7 +103,14 @@ export const wasm: Backend = {
       const compute = computeOf(x);
       const dx = output(out);
       const sums = shapeOf(plan, compute).backward({
-        ...{ plan, compute, x: input(x, compute), dy: input(dy, compute), dx: dx.pointer, weight: parameter(weight, compute) },
+        ...{
+          plan,
+          compute,
+          x: input(x, compute),
+          dy: input(dy, compute),
+          dx: dx.pointer,
+          weight: parameter(weight, compute),
+        },
         ...statisticsAt(statistics),
         ...needs,
       });
