@@ -88,4 +88,3 @@ export function threadCount(): number {
 export function setThreads(count: number): void {
   parts = count;
 }
-export const memoryForBench: Memory = memory;
