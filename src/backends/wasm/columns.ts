@@ -33,8 +33,13 @@ export const columns: LoopShape = {
     const { width, fold, S, blockRows, blocks, frames } = cut;
     const chunk = width / group;
     const centered = flag(plan.centered);
-    parallel(`columnsShift${compute}`, [x, frames, pool, group, chunk, fold, blockRows, centered], batch);
-    parallel(`columnsSums${compute}`, [x, frames, pool, width, fold, blockRows], batch * blocks);
+    parallel(
+      `columnsShift${compute}`,
+      [x, frames, pool, group, chunk, fold, blockRows, centered],
+      batch,
+      plan.size,
+    );
+    parallel(`columnsSums${compute}`, [x, frames, pool, width, fold, blockRows], batch * blocks, plan.size);
     parallel(`columnsMerge${compute}`, [frames, S, blocks], batch);
     parallel(
       `columnsMoments${compute}`,
@@ -56,7 +61,12 @@ export const columns: LoopShape = {
     const pairs = pairsFor(plan);
     parallel(`columnsMeans${compute}`, [frames, mean, group, width / group, fold, blocks], batch);
     if (!fixed || parameters) {
-      parallel(`columnsGradSums${compute}`, [x, dy, frames, pool, width, fold, blockRows], batch * blocks);
+      parallel(
+        `columnsGradSums${compute}`,
+        [x, dy, frames, pool, width, fold, blockRows],
+        batch * blocks,
+        plan.size,
+      );
       parallel(`columnsMerge${compute}`, [frames, S, blocks], batch);
       parallel(
         `columnsGradMerge${compute}`,
@@ -90,7 +100,12 @@ function normalizeIn(cut: Cut, call: Parameters<LoopShape["normalize"]>[0]): voi
     [frames, weight, bias, mean, rstd, group, channel, inner, fold, blocks],
     batch,
   );
-  parallel(`columnsNormalize${compute}`, [x, y, frames, pool, width, fold, blockRows], batch * blocks);
+  parallel(
+    `columnsNormalize${compute}`,
+    [x, y, frames, pool, width, fold, blockRows],
+    batch * blocks,
+    plan.size,
+  );
 }
 
 function gradInputIn(
@@ -110,6 +125,7 @@ function gradInputIn(
     `columnsGradInput${compute}`,
     [x, dy, dx, frames, plan.pool, width, fold, blockRows, flag(fixed)],
     plan.batch * blocks,
+    plan.size,
   );
 }
 

@@ -43,7 +43,7 @@ export function input(tensor: Tensor, compute: Compute): number {
     from = reserve(tensor.size * 2);
     view(tensor.dtype, from, tensor.size).set(tensor.data as Uint16Array);
   }
-  parallel(widening, [from, pointer], tensor.size);
+  parallel(widening, [from, pointer], tensor.size, tensor.size);
   return pointer;
 }
 
@@ -65,7 +65,7 @@ export function finishOutput({ pointer, tensor }: Output): void {
   const narrowing = narrowings[tensor.dtype];
   if (narrowing !== undefined) {
     const to = there ?? reserve(tensor.size * 2);
-    parallel(narrowing, [pointer, to], tensor.size);
+    parallel(narrowing, [pointer, to], tensor.size, tensor.size);
     if (there === undefined)
       (tensor.data as Uint16Array).set(view(tensor.dtype, to, tensor.size) as Uint16Array);
   } else if (there === undefined) {

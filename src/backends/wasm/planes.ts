@@ -29,12 +29,18 @@ export const planes: LoopShape = {
         `planesForward${compute}`,
         [x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, flag(plan.centered), eps],
         plan.batch * Math.ceil(group / block),
+        plan.size,
       );
       return;
     }
     const segments = plan.batch * pool * group * Math.ceil(chunk / segmentElements);
     const sums = reserve(segments * 16);
-    parallel(`planesSegments${compute}`, [x, sums, pool, group, chunk, flag(plan.centered)], segments);
+    parallel(
+      `planesSegments${compute}`,
+      [x, sums, pool, group, chunk, flag(plan.centered)],
+      segments,
+      plan.size,
+    );
     parallel(
       `planesMerge${compute}`,
       [x, sums, mean, m2, rstd, pool, group, chunk, flag(plan.centered), eps],
@@ -49,6 +55,7 @@ export const planes: LoopShape = {
       `planesNormalize${compute}`,
       [x, y, weight, bias, mean, rstd, pool, group, channel, inner],
       batch * pool * group * channel,
+      plan.size,
     );
   },
 
@@ -66,12 +73,18 @@ export const planes: LoopShape = {
           ...[flag(plan.centered), flag(fixed)],
         ],
         batch * Math.ceil(group / block),
+        plan.size,
       );
     } else {
       if (!fixed || parameters) {
         const segments = runs * Math.ceil(inner / segmentElements);
         const parts = reserve(segments * 16);
-        parallel(`planesGradSegments${compute}`, [x, dy, mean, parts, pool, group, channel, inner], segments);
+        parallel(
+          `planesGradSegments${compute}`,
+          [x, dy, mean, parts, pool, group, channel, inner],
+          segments,
+          plan.size,
+        );
         parallel(
           `planesGradMerge${compute}`,
           [parts, mean, rstd, pairs, pool, group, channel, inner],
@@ -84,6 +97,7 @@ export const planes: LoopShape = {
           `planesGradInput${compute}`,
           [x, dy, dx, mean, coefficients, pool, group, channel, inner, flag(fixed)],
           runs,
+          plan.size,
         );
       }
     }
@@ -98,6 +112,7 @@ export const planes: LoopShape = {
       `planesGradInput${compute}`,
       [x, dy, dx, mean, coefficients, pool, group, channel, inner, flag(call.sums === null)],
       batch * pool * group * channel,
+      plan.size,
     );
   },
 };

@@ -30,6 +30,7 @@ export const rows: LoopShape = {
         eps,
       ],
       plan.statistics,
+      plan.size,
     );
   },
 
@@ -39,6 +40,7 @@ export const rows: LoopShape = {
       `rowsNormalize${compute}`,
       [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan)],
       plan.statistics,
+      plan.size,
     );
   },
 
@@ -58,6 +60,7 @@ export const rows: LoopShape = {
         ...[flag(plan.centered), flag(fixed)],
       ],
       items,
+      plan.size,
     );
     if (!parameters) return { dWeight: 0, dBias: 0, g, gXhat };
     const dWeight = reserve(plan.parameters * 8);
@@ -76,6 +79,7 @@ export const rows: LoopShape = {
         ...[flag(plan.centered), flag(sums === null)],
       ],
       plan.statistics,
+      plan.size,
     );
   },
 };

@@ -2,7 +2,7 @@ import { isMemoryShared, kernelMemory } from "../../tensor/memory.ts";
 import type { WasmFunction } from "../../tensor/webAssembly.ts";
 import * as binary from "./binary/kernels.ts";
 import { instantiate } from "./instance.ts";
-import { createRunner, getThreads, type ParallelOptions, type Runner } from "./threads/parallel.ts";
+import { createRunner, getThreads, type Runner } from "./threads/parallel.ts";
 
 export { allocate, free, view } from "../../tensor/memory.ts";
 export { pointerOf } from "../../tensor/tensor.ts";
@@ -14,13 +14,8 @@ export type Kernel = WasmFunction;
 let runner: Runner | undefined;
 
 /** Runs a kernel over [0, items), on as many threads as `work`, the number of elements touched, is worth. */
-export function parallel(
-  kernel: string,
-  args: readonly number[],
-  items: number,
-  options?: ParallelOptions,
-): void {
-  currentRunner().parallel(kernel, args, items, options);
+export function parallel(kernel: string, args: readonly number[], items: number, work: number = items): void {
+  currentRunner().parallel(kernel, args, items, { work });
 }
 
 /** Threads that `parallel` uses at most. */

@@ -27,6 +27,7 @@ export const tiles: LoopShape = {
       `tilesForward${compute}`,
       [x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, flag(plan.centered), eps],
       plan.batch * Math.ceil(group / block),
+      plan.size,
     );
   },
 
@@ -45,6 +46,7 @@ export const tiles: LoopShape = {
         ...[flag(plan.centered), flag(fixed)],
       ],
       plan.batch * Math.ceil(group / block),
+      plan.size,
     );
     return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0, pairs };
   },

@@ -19,6 +19,9 @@ import { rows } from "./rows.ts";
 import { suitsTiles, tiles } from "./tiles.ts";
 import { copyOf, float64At, releaseAll, reserve } from "./workspace.ts";
 
+/** Smaller plans are planes, which take one kernel, whatever their runs: calling several would take longer. */
+const mostForOneKernel = 512;
+
 /** Shorter runs are columns rather than planes. */
 const leastInner = 16;
 
@@ -70,6 +73,10 @@ export const wasm: Backend = {
 
   gradInput(plan, x, dy, statistics, weight, sums, out) {
     if (plan.size === 0) return;
+    if (isSingle(plan) && sums !== null) {
+      out.data.fill(0);
+      return;
+    }
     inCall(() => {
       const compute = computeOf(x);
       const dx = output(out);
@@ -99,6 +106,11 @@ export const wasm: Backend = {
 
   backward(plan, x, dy, statistics, weight, needs, out) {
     if (plan.size === 0) return needs.parameters ? reference.gradSums(plan, x, dy, statistics, weight) : null;
+    // A value that is its own mean has no gradient; rounding would leave a rest of it, rstd being large.
+    if (isSingle(plan) && !needs.fixed) {
+      out.data.fill(0);
+      return needs.parameters ? this.gradSums(plan, x, dy, statistics, weight) : null;
+    }
     return inCall(() => {
       const compute = computeOf(x);
       const dx = output(out);
@@ -120,10 +132,16 @@ export const wasm: Backend = {
   },
 };
 
+/** Whether each statistic is of one value, which it then equals. */
+function isSingle(plan: Plan): boolean {
+  return plan.count === 1 && plan.centered;
+}
+
 /** The loop shape that suits a plan; planes and columns are right for all. */
 function shapeOf(plan: Plan, compute: Compute): LoopShape {
   const { batch, pool, inner } = plan;
   if (pool === 1) return inner === 1 || (inner < leastPlane && batch >= leastBatch) ? rows : planes;
+  if (plan.size <= mostForOneKernel) return planes;
   if (suitsTiles(plan, compute)) return tiles;
   return inner >= leastInner ? planes : columns;
 }
@@ -131,14 +149,15 @@ function shapeOf(plan: Plan, compute: Compute): LoopShape {
 function forward(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor | null): Normalized {
   const compute = computeOf(x);
   const n = plan.statistics;
-  const mean = reserve(n * 8);
-  const m2 = reserve(n * 8);
-  const rstd = reserve(n * 8);
-  const y = out && output(out);
-  shapeOf(plan, compute).forward({
-    ...{ plan, compute, x: input(x, compute), y: y?.pointer ?? 0, mean, m2, rstd, eps },
-    ...{ weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) },
-  });
+  const mean = reserve(n * 24);
+  const m2 = mean + n * 8;
+  const rstd = m2 + n * 8;
+  const y = out === null ? null : output(out);
+  const weight = parameter(affine.weight, compute);
+  const bias = parameter(affine.bias, compute);
+  const from = input(x, compute);
+  const to = y === null ? 0 : y.pointer;
+  shapeOf(plan, compute).forward({ plan, compute, x: from, y: to, weight, bias, mean, m2, rstd, eps });
   if (y !== null) finishOutput(y);
   const means = copyOf(mean, n);
   return {

@@ -53,7 +53,12 @@ export function float64At(pointer: number, n: number): Float64Array {
   return new Float64Array(memoryBuffer(), pointer, n);
 }
 
+let whole: Float64Array = new Float64Array(0);
+
 /** A copy of the n float64 at an address. */
 export function copyOf(pointer: number, n: number): Float64Array {
-  return float64At(pointer, n).slice();
+  // One view serves all copies until the memory grows: for a few elements, making views would take most of a call.
+  const buffer = memoryBuffer();
+  if (whole.buffer !== buffer) whole = new Float64Array(buffer);
+  return whole.slice(pointer / 8, pointer / 8 + n);
 }
