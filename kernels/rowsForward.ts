@@ -1,17 +1,10 @@
 // Rows: each statistic is one contiguous row of D elements, and each element has its own weight and bias
 // (plans with pool = inner = 1: LayerNorm, RMSNorm).
 import { normalizeRun } from "./apply";
-import { lanesOf, least, mulAdd } from "./lanes";
+import { lanesOf, mulAdd } from "./lanes";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
 import { segmentElements } from "./planesForward";
 import { first, second, shiftedSums, squareSum } from "./sums";
-
-// The statistics of some rows come before the first of them is normalized: while one waits for its square root and
-// its division, the sums of the next are under way.
-const rowsTogether: usize = 4;
-
-// Longer rows than this share their weight and bias in fours.
-const sharedBytes: usize = 8192;
 
 /**
  * Statistics and, unless y is null, y = (x - mean) * rstd * weight + bias.
@@ -37,15 +30,15 @@ export function rowsForward<T>(
 ): void {
   const bytes = D * sizeof<T>();
   const inverse = 1 / <f64>D;
-  for (let row = begin; row < end; row += rowsTogether) {
-    const stop = least(row + rowsTogether, end);
-    for (let r = row; r < stop; r++) {
-      rowMoments<T>(x + r * bytes, D, centered);
-      store<f64>(mean + (r << 3), finishedMean);
-      store<f64>(m2 + (r << 3), finishedM2);
-      store<f64>(rstd + (r << 3), 1 / Math.sqrt(finishedM2 * inverse + eps));
-    }
-    if (y) rowsNormalize<T>(x, y, weight, bias, mean, rstd, group, D, scratch, row, stop);
+  for (let row = begin; row < end; row++) {
+    rowMoments<T>(x + row * bytes, D, centered);
+    const center = finishedMean;
+    const r = 1 / Math.sqrt(finishedM2 * inverse + eps);
+    store<f64>(mean + (row << 3), center);
+    store<f64>(m2 + (row << 3), finishedM2);
+    store<f64>(rstd + (row << 3), r);
+    const parameters = (row % group) * bytes;
+    if (y) normalizeRow<T>(x + row * bytes, y + row * bytes, D, center, r, weight ? weight + parameters : 0, bias ? bias + parameters : 0);
   }
 }
 
@@ -79,14 +72,7 @@ export function rowsNormalize<T>(
   end: usize,
 ): void {
   const bytes = D * sizeof<T>();
-  let row = begin;
-  // Long rows evict their weight and bias from the first-level cache: four rows share one reading of them.
-  if (bytes > sharedBytes && weight && bias && group == 1) {
-    for (; row + 4 <= end; row += 4) {
-      normalizeFour<T>(x + row * bytes, y + row * bytes, D, mean + (row << 3), rstd + (row << 3), weight, bias);
-    }
-  }
-  for (; row < end; row++) {
+  for (let row = begin; row < end; row++) {
     const parameters = (row % group) * bytes;
     normalizeRow<T>(
       x + row * bytes,
@@ -97,50 +83,6 @@ export function rowsNormalize<T>(
       weight ? weight + parameters : 0,
       bias ? bias + parameters : 0,
     );
-  }
-}
-
-/** normalizeRow for four neighbouring rows. */
-function normalizeFour<T>(x: usize, y: usize, D: usize, mean: usize, rstd: usize, weight: usize, bias: usize): void {
-  const bytes = D * sizeof<T>();
-  const vectorBytes = bytes & ~15;
-  const m0 = v128.splat<T>(<T>load<f64>(mean));
-  const m1 = v128.splat<T>(<T>load<f64>(mean, 8));
-  const m2 = v128.splat<T>(<T>load<f64>(mean, 16));
-  const m3 = v128.splat<T>(<T>load<f64>(mean, 24));
-  const r0 = v128.splat<T>(<T>load<f64>(rstd));
-  const r1 = v128.splat<T>(<T>load<f64>(rstd, 8));
-  const r2 = v128.splat<T>(<T>load<f64>(rstd, 16));
-  const r3 = v128.splat<T>(<T>load<f64>(rstd, 24));
-  const c0 = v128.splat<T>(restOf<T>(load<f64>(mean), load<f64>(rstd)));
-  const c1 = v128.splat<T>(restOf<T>(load<f64>(mean, 8), load<f64>(rstd, 8)));
-  const c2 = v128.splat<T>(restOf<T>(load<f64>(mean, 16), load<f64>(rstd, 16)));
-  const c3 = v128.splat<T>(restOf<T>(load<f64>(mean, 24), load<f64>(rstd, 24)));
-  for (let j: usize = 0; j < vectorBytes; j += 16) {
-    const w = v128.load(weight + j);
-    const b = v128.load(bias + j);
-    let from = x + j;
-    let to = y + j;
-    v128.store(to, mulAdd<T>(mulAdd<T>(v128.sub<T>(v128.load(from), m0), r0, c0), w, b));
-    from += bytes;
-    to += bytes;
-    v128.store(to, mulAdd<T>(mulAdd<T>(v128.sub<T>(v128.load(from), m1), r1, c1), w, b));
-    from += bytes;
-    to += bytes;
-    v128.store(to, mulAdd<T>(mulAdd<T>(v128.sub<T>(v128.load(from), m2), r2, c2), w, b));
-    from += bytes;
-    to += bytes;
-    v128.store(to, mulAdd<T>(mulAdd<T>(v128.sub<T>(v128.load(from), m3), r3, c3), w, b));
-  }
-  for (let k: usize = 0; k < 4; k++) {
-    const high = <T>load<f64>(mean + (k << 3));
-    const r = <T>load<f64>(rstd + (k << 3));
-    const c = restOf<T>(load<f64>(mean + (k << 3)), load<f64>(rstd + (k << 3)));
-    for (let j = vectorBytes; j < bytes; j += sizeof<T>()) {
-      const at = k * bytes + j;
-      const scaled: T = ((load<T>(x + at) - high) * r + c) * load<T>(weight + j);
-      store<T>(y + at, scaled + load<T>(bias + j));
-    }
   }
 }
 
