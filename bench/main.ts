@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release, type } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, release, tmpdir, type } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { casesNamed } from "./cases.ts";
@@ -9,7 +10,7 @@ import { installPeers } from "./install.ts";
 import { loadLibrary, type Source } from "./library.ts";
 import { endAll, type Remote, start } from "./remote.ts";
 import type { CaseReport, Participant, Report } from "./report.ts";
-import { base, rosterOf } from "./roster.ts";
+import { rosterOf } from "./roster.ts";
 import { runCase } from "./run.ts";
 import { progress, terminalText } from "./terminal.ts";
 
@@ -47,7 +48,11 @@ const program = new Command("bench")
   .option("--backend <name>", "backend of evenkeel, by default its own choice")
   .option("--python <path>", "Python with torch", process.env.EVENKEEL_BENCH_PYTHON ?? "/usr/bin/python3");
 
-process.on("exit", endAll);
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-bench-"));
+process.on("exit", () => {
+  endAll();
+  rmSync(folder, { recursive: true, force: true });
+});
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 
 program.parse();
@@ -73,7 +78,7 @@ async function main(words: readonly string[], options: Options): Promise<void> {
   const reports: CaseReport[] = [];
   for (const [index, c] of chosen.entries()) {
     show.start(`[${index + 1}/${chosen.length}] ${c.name}`);
-    reports.push(await runCase(c, present, library, { rounds, milliseconds }, show.detail));
+    reports.push(await runCase(c, present, library, { rounds, milliseconds, folder }, show.detail));
   }
   show.end();
   for (const remote of remotes) remote.end();
@@ -94,16 +99,19 @@ async function main(words: readonly string[], options: Options): Promise<void> {
   console.log(options.json ? JSON.stringify(report, null, 2) : terminalText(report));
 }
 
+/** Without evenkeel at a number of threads there is nothing to compare with: its peers are not started. */
 async function startAll(threads: readonly number[], options: Options): Promise<readonly Remote[]> {
   const { source, backend = null, python, peers } = options;
-  const wanted = threads
-    .flatMap((count) => rosterOf(count, { source, backend, python }))
-    .filter(
-      ({ name }) =>
-        name === base || !peers || peers.some((part) => name.toLowerCase().includes(part.toLowerCase())),
-    );
+  const isWanted = (name: string) =>
+    peers === undefined || peers.some((part) => name.toLowerCase().includes(part.toLowerCase()));
   const remotes: Remote[] = [];
-  for (const entrant of wanted) remotes.push(await start(entrant));
+  for (const count of threads) {
+    const [own, ...others] = rosterOf(count, { source, backend, python });
+    const first = await start(own);
+    remotes.push(first);
+    if (reasonOf(first.greeting) !== null) continue;
+    remotes.push(...(await Promise.all(others.filter(({ name }) => isWanted(name)).map(start))));
+  }
   return remotes;
 }
 

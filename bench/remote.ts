@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { type Answer, answerDescriptor, type Request } from "./protocol.ts";
 import type { Entrant } from "./roster.ts";
 
@@ -30,6 +31,7 @@ export function endAll(): void {
 /** Starts an entrant and waits for its greeting, which may be a skip. */
 export async function start(entrant: Entrant): Promise<Remote> {
   const child = spawn(entrant.command, entrant.commandArguments, {
+    cwd: fileURLToPath(new URL("..", import.meta.url)),
     env: { ...process.env, ...entrant.environment },
     stdio: ["pipe", "pipe", "pipe", "pipe"],
   });

@@ -43,8 +43,8 @@ export interface RosterOptions {
   readonly python: string;
 }
 
-/** Everyone who can take part with this number of threads. */
-export function rosterOf(threads: number, options: RosterOptions): readonly Entrant[] {
+/** Everyone who can take part with this number of threads, evenkeel first. */
+export function rosterOf(threads: number, options: RosterOptions): readonly [Entrant, ...Entrant[]] {
   const node = (
     name: string,
     module: string,
@@ -73,7 +73,7 @@ export function rosterOf(threads: number, options: RosterOptions): readonly Entr
     tolerance: peerTolerance,
     kind: "norm",
   });
-  const threaded = [
+  const threaded: readonly [Entrant, ...Entrant[]] = [
     node(base, "evenkeel", { variant: "pool", tolerance: ownTolerance }),
     node("evenkeel, plain arrays", "evenkeel", { variant: "plain", tolerance: ownTolerance }),
     torch("PyTorch", tunedAllocator),

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Case, elementsOf } from "./cases.ts";
@@ -15,6 +14,8 @@ export interface RunOptions {
   readonly rounds: number;
   /** Of each entrant in each round. */
   readonly milliseconds: number;
+  /** Where inputs and results are exchanged. */
+  readonly folder: string;
 }
 
 /** A slow entrant takes part in as many rounds as fit this, and in one at least. */
@@ -48,7 +49,7 @@ export async function runCase(
   if (lacking !== null) {
     return { case: c, outcomes: remotes.map((remote) => left(remote, null, lacking)) };
   }
-  const folder = mkdtempSync(join(tmpdir(), "evenkeel-bench-"));
+  const folder = mkdtempSync(join(options.folder, "case-"));
   try {
     tell("reference");
     const inputs = inputsOf(c);
