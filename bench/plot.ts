@@ -4,18 +4,12 @@ import type { Report } from "./report.ts";
 import { base } from "./roster.ts";
 import { ratioToBase } from "./table.ts";
 
-/** Okabe and Ito's colours, told apart by colour-blind readers too; each entrant also has a shape. */
-const colours = ["#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#999999", "#b8a800"];
-const shapes = [
-  "circle",
-  "square",
-  "triangle-up",
-  "diamond",
-  "cross",
-  "triangle-down",
-  "stroke",
-  "triangle-right",
+/** Okabe and Ito's colours and three more; seven shapes, so that no two entrants share both. */
+const colours = [
+  ...["#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00"],
+  ...["#cc79a7", "#999999", "#b8a800", "#8c6bb1", "#a6611a"],
 ];
+const shapes = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"];
 
 /** The card's own colours, so that it can be read on a light and on a dark page. */
 const lightAndDark = `<style>
@@ -38,7 +32,7 @@ export async function plotOf(report: Report): Promise<string> {
   );
   const entrants = [...new Set(values.map(({ entrant }) => entrant))];
   const encoding = {
-    y: { field: "name", type: "nominal", sort: null, title: null, axis: { grid: true, labelLimit: 320 } },
+    y: { field: "name", type: "nominal", sort: null, title: null, axis: { grid: true, labelLimit: 0 } },
     x: {
       field: "ratio",
       type: "quantitative",
@@ -72,7 +66,7 @@ export async function plotOf(report: Report): Promise<string> {
     config: {
       background: "transparent",
       view: { stroke: null },
-      legend: { orient: "top", columns: 6 },
+      legend: { orient: "top", columns: 4, labelLimit: 0 },
       font: "sans-serif",
     },
   } as unknown as TopLevelSpec;
