@@ -1,5 +1,5 @@
 export { type BackendName, getBackend, setBackend } from "./backends/select.ts";
-export { getThreads, setThreads } from "./backends/wasm/runtime.ts";
+export { getThreads, setThreads, threadsReady } from "./backends/wasm/runtime.ts";
 export * as functional from "./functional/index.ts";
 export * from "./layers/index.ts";
 export { type Moments, mergeMoments } from "./plan/moments.ts";

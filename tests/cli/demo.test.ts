@@ -77,7 +77,7 @@ test("evenkeel demo prints both tables and leaves the exit code", async () => {
   const rows = printed.split("\n").filter((line) => /│ (eval|train)\s+│/.test(line));
   expect(rows).toHaveLength(12);
   expect(rows.filter((row) => row.includes("NaN") || row.includes("Infinity"))).toEqual([]);
-  expect(printed).toMatch(/Largest difference: [012]\.\d\d ULP, bound 2\./);
+  expect(printed).toMatch(/Largest difference: [012]\.\d\d ULP, bound 2, backend reference\./);
   expect(printed.match(/DISAGREES/g)).toHaveLength(4);
   expect(printed).toContain("4 of 7 disagree with the layer they were meant to be.");
   expect(process.exitCode).toBeUndefined();

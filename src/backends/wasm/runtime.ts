@@ -1,15 +1,11 @@
 import { isMemoryShared, kernelMemory } from "../../tensor/memory.ts";
-import type { WasmFunction } from "../../tensor/webAssembly.ts";
 import * as binary from "./binary/kernels.ts";
 import { instantiate } from "./instance.ts";
 import { createRunner, getThreads, type Runner } from "./threads/parallel.ts";
 
-export { allocate, free, view } from "../../tensor/memory.ts";
+export { allocate, free } from "../../tensor/memory.ts";
 export { pointerOf } from "../../tensor/tensor.ts";
 export { getThreads, leastScratchBytes as scratchBytes, setThreads } from "./threads/parallel.ts";
-
-/** A kernel of kernels/index.ts: numbers, then scratch, begin and end. */
-export type Kernel = WasmFunction;
 
 let runner: Runner | undefined;
 

@@ -178,7 +178,11 @@ export function serve(start: WorkerStart): void {
   }
 }
 
-/** Entry of the worker's source text, in Node and in browsers. */
+/**
+ * Entry of the worker's source text, in Node and in browsers.
+ *
+ * @public called by the generated source
+ */
 export function startWorker(): void {
   const host = globalThis as unknown as {
     process?: { getBuiltinModule?: (name: string) => { workerData?: WorkerStart } };
