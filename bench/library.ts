@@ -4,8 +4,8 @@ import type * as Evenkeel from "../src/index.ts";
 import { type Case, eps, momentum, parametersOf } from "./cases.ts";
 import type { Inputs, Results } from "./inputs.ts";
 
-/** The public API, and what not every build has. */
-export type Library = typeof Evenkeel & { readonly setThreads?: (threads: number) => void };
+/** The public API. */
+export type Library = typeof Evenkeel;
 type Layer = InstanceType<
   | typeof Evenkeel.BatchNorm1d
   | typeof Evenkeel.BatchNorm2d
@@ -33,8 +33,7 @@ export async function loadLibrary(source: Source): Promise<Library> {
 /** Chooses backend and threads as the command line asks; null leaves the library's default. */
 export function configure(library: Library, backend: string | null, threads: number): void {
   if (backend !== null) library.setBackend(backend as Evenkeel.BackendName);
-  if (library.setThreads) library.setThreads(threads);
-  else if (threads > 1) throw new RangeError("this build has no setThreads");
+  library.setThreads(threads);
 }
 
 /** A case ready to be called, its memory allocated. */
