@@ -20,6 +20,13 @@ export function blocksOf(pool: usize, fold: usize, blockRows: usize): usize {
   return (rowsOf(pool, fold) + blockRows - 1) / blockRows;
 }
 
+/** Columns whose sums fit into scratch: two of T for each. */
+// @ts-ignore: decorator
+@inline
+export function sliceOf<T>(): usize {
+  return 32768 / sizeof<T>();
+}
+
 /** Copies the first `width` elements after themselves until there are `fold` of them. */
 // @ts-ignore: decorator
 @inline

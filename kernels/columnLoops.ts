@@ -1,13 +1,23 @@
 // Loops over `rows` rows, `stride` bytes apart, where each of S columns has coefficients of its own.
-import { lanesOf, mulAdd, widenHigh, widenLow } from "./lanes";
+import { lanesOf, least, mulAdd, widenHigh, widenLow } from "./lanes";
 import { middle, sampleMean } from "./moments";
 
-/** sums[j] += low and high lanes of v, as float64. */
+// Trips of 8 or 4 rows whose sums stay in T before they go on in float64, so that the rounding of T stays small.
+const chainTrips: usize = 8;
+
 // @ts-ignore: decorator
 @inline
-function addTo<T>(sums: usize, v: v128): void {
-  v128.store(sums, f64x2.add(v128.load(sums), widenLow<T>(v)));
-  if (sizeof<T>() == 4) v128.store(sums, f64x2.add(v128.load(sums, 16), widenHigh<T>(v)), 16);
+function add<T>(to: usize, v: v128): void {
+  v128.store(to, v128.add<T>(v128.load(to), v));
+}
+
+/** Adds `bytes` of vectors of `chain` to the float64 at `sums`. */
+function flush<T>(chain: usize, sums: usize, bytes: usize): void {
+  for (const stop = chain + bytes; chain < stop; chain += 16, sums += 16 * (8 / sizeof<T>())) {
+    const v = v128.load(chain);
+    v128.store(sums, f64x2.add(v128.load(sums), widenLow<T>(v)));
+    if (sizeof<T>() == 4) v128.store(sums, f64x2.add(v128.load(sums, 16), widenHigh<T>(v)), 16);
+  }
 }
 
 // What `touch` read; nobody needs it, but the reads must happen.
@@ -35,58 +45,68 @@ function collide(stride: usize): bool {
 
 /**
  * sums[j] += sum(x[r, j] - shift[j]), sums[S + j] += sum((x[r, j] - shift[j])^2) over the rows; sums is float64.
- * The first `width` columns of each row are taken.
+ * The first `width` columns of each row are taken. `chain` holds 2 * width T to work in.
  */
-export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, width: usize, shift: usize, sums: usize): void {
+export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, width: usize, shift: usize, sums: usize, chain: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
-  const widen = 8 / sizeof<T>();
+  const step: usize = collide(stride) ? 4 : 8;
   const apart = stride >= 1024;
-  let r: usize = 0;
-  for (; r + 8 <= rows && !collide(stride); r += 8, x += 8 * stride) {
-    if (apart && r + 16 <= rows) touch(x + 8 * stride, 8, stride, vectorBytes);
-    let to = sums;
-    for (let j: usize = 0; j < vectorBytes; j += 16, to += 16 * widen) {
-      const k = v128.load(shift + j);
-      let at = x + j;
-      const d0 = v128.sub<T>(v128.load(at), k);
-      const d1 = v128.sub<T>(v128.load((at += stride)), k);
-      const d2 = v128.sub<T>(v128.load((at += stride)), k);
-      const d3 = v128.sub<T>(v128.load((at += stride)), k);
-      const d4 = v128.sub<T>(v128.load((at += stride)), k);
-      const d5 = v128.sub<T>(v128.load((at += stride)), k);
-      const d6 = v128.sub<T>(v128.load((at += stride)), k);
-      const d7 = v128.sub<T>(v128.load(at + stride), k);
-      const low = v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3));
-      const high = v128.add<T>(v128.add<T>(d4, d5), v128.add<T>(d6, d7));
-      const lowSquares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
-      const highSquares = v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7)));
-      addTo<T>(to, v128.add<T>(low, high));
-      addTo<T>(to + S * 8, v128.add<T>(lowSquares, highSquares));
+  for (let left = rows; left > 0; ) {
+    const taken = least(left, step * chainTrips);
+    memory.fill(chain, 0, vectorBytes << 1);
+    let r: usize = 0;
+    for (; r + step <= taken; r += step) {
+      if (apart && r + 2 * step <= left) touch(x + step * stride, step, stride, vectorBytes);
+      if (step == 8) sumEight<T>(x, stride, vectorBytes, shift, chain);
+      else sumFour<T>(x, stride, vectorBytes, shift, chain);
+      for (let i: usize = 0; i < step; i++, x += stride) columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
     }
-    for (let i: usize = 0; i < 8; i++) columnSumsTail<T>(x + i * stride, vectorBytes, width, S, shift, sums);
+    for (; r < taken; r++, x += stride) {
+      for (let j: usize = 0; j < vectorBytes; j += 16) {
+        const d = v128.sub<T>(v128.load(x + j), v128.load(shift + j));
+        add<T>(chain + j, d);
+        add<T>(chain + vectorBytes + j, v128.mul<T>(d, d));
+      }
+      columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
+    }
+    flush<T>(chain, sums, vectorBytes);
+    flush<T>(chain + vectorBytes, sums + S * 8, vectorBytes);
+    left -= taken;
   }
-  for (; r + 4 <= rows; r += 4, x += 4 * stride) {
-    if (apart && r + 8 <= rows) touch(x + 4 * stride, 4, stride, vectorBytes);
-    for (let j: usize = 0; j < vectorBytes; j += 16) {
-      const k = v128.load(shift + j);
-      let at = x + j;
-      const d0 = v128.sub<T>(v128.load(at), k);
-      const d1 = v128.sub<T>(v128.load((at += stride)), k);
-      const d2 = v128.sub<T>(v128.load((at += stride)), k);
-      const d3 = v128.sub<T>(v128.load(at + stride), k);
-      const squares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
-      addTo<T>(sums + j * widen, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
-      addTo<T>(sums + S * 8 + j * widen, squares);
-    }
-    for (let i: usize = 0; i < 4; i++) columnSumsTail<T>(x + i * stride, vectorBytes, width, S, shift, sums);
+}
+
+function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
+    const k = v128.load(shift);
+    let at = x;
+    const d0 = v128.sub<T>(v128.load(at), k);
+    const d1 = v128.sub<T>(v128.load((at += stride)), k);
+    const d2 = v128.sub<T>(v128.load((at += stride)), k);
+    const d3 = v128.sub<T>(v128.load((at += stride)), k);
+    const d4 = v128.sub<T>(v128.load((at += stride)), k);
+    const d5 = v128.sub<T>(v128.load((at += stride)), k);
+    const d6 = v128.sub<T>(v128.load((at += stride)), k);
+    const d7 = v128.sub<T>(v128.load(at + stride), k);
+    const low = v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3));
+    const high = v128.add<T>(v128.add<T>(d4, d5), v128.add<T>(d6, d7));
+    const lowSquares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
+    const highSquares = v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7)));
+    add<T>(chain, v128.add<T>(low, high));
+    add<T>(chain + bytes, v128.add<T>(lowSquares, highSquares));
   }
-  for (; r < rows; r++, x += stride) {
-    for (let j: usize = 0; j < vectorBytes; j += 16) {
-      const d = v128.sub<T>(v128.load(x + j), v128.load(shift + j));
-      addTo<T>(sums + j * widen, d);
-      addTo<T>(sums + S * 8 + j * widen, v128.mul<T>(d, d));
-    }
-    columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
+}
+
+function sumFour<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
+    const k = v128.load(shift);
+    let at = x;
+    const d0 = v128.sub<T>(v128.load(at), k);
+    const d1 = v128.sub<T>(v128.load((at += stride)), k);
+    const d2 = v128.sub<T>(v128.load((at += stride)), k);
+    const d3 = v128.sub<T>(v128.load(at + stride), k);
+    const squares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
+    add<T>(chain, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
+    add<T>(chain + bytes, squares);
   }
 }
 
@@ -101,58 +121,62 @@ function columnSumsTail<T>(x: usize, from: usize, width: usize, S: usize, shift:
   }
 }
 
-/** sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows. */
-export function columnGradSums<T>(x: usize, dy: usize, rows: usize, stride: usize, S: usize, width: usize, mean: usize, sums: usize): void {
+/** sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows, as in columnSums. */
+export function columnGradSums<T>(
+  x: usize,
+  dy: usize,
+  rows: usize,
+  stride: usize,
+  S: usize,
+  width: usize,
+  mean: usize,
+  sums: usize,
+  chain: usize,
+): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
-  const widen = 8 / sizeof<T>();
   const apart = stride >= 1024;
-  let r: usize = 0;
-  for (; r + 4 <= rows && !collide(stride); r += 4, x += 4 * stride, dy += 4 * stride) {
-    if (apart && r + 8 <= rows) {
-      touch(x + 4 * stride, 4, stride, vectorBytes);
-      touch(dy + 4 * stride, 4, stride, vectorBytes);
+  const step: usize = 4;
+  for (let left = rows; left > 0; ) {
+    const taken = least(left, step * chainTrips);
+    memory.fill(chain, 0, vectorBytes << 1);
+    let r: usize = 0;
+    for (; r + step <= taken; r += step) {
+      if (apart && r + 2 * step <= left) {
+        touch(x + step * stride, step, stride, vectorBytes);
+        touch(dy + step * stride, step, stride, vectorBytes);
+      }
+      gradSumFour<T>(x, dy, stride, vectorBytes, mean, chain);
+      for (let i: usize = 0; i < step; i++, x += stride, dy += stride) columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
     }
-    let to = sums;
-    for (let j: usize = 0; j < vectorBytes; j += 16, to += 16 * widen) {
-      const m = v128.load(mean + j);
-      let at = x + j;
-      let up = dy + j;
-      const g0 = v128.load(up);
-      const d0 = v128.sub<T>(v128.load(at), m);
-      const g1 = v128.load((up += stride));
-      const d1 = v128.sub<T>(v128.load((at += stride)), m);
-      const g2 = v128.load((up += stride));
-      const d2 = v128.sub<T>(v128.load((at += stride)), m);
-      const g3 = v128.load(up + stride);
-      const d3 = v128.sub<T>(v128.load(at + stride), m);
-      addTo<T>(to, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
-      addTo<T>(to + S * 8, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
+    for (; r < taken; r++, x += stride, dy += stride) {
+      for (let j: usize = 0; j < vectorBytes; j += 16) {
+        const g = v128.load(dy + j);
+        add<T>(chain + j, g);
+        add<T>(chain + vectorBytes + j, v128.mul<T>(g, v128.sub<T>(v128.load(x + j), v128.load(mean + j))));
+      }
+      columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
     }
-    for (let i: usize = 0; i < 4; i++) columnGradSumsTail<T>(x + i * stride, dy + i * stride, vectorBytes, width, S, mean, sums);
+    flush<T>(chain, sums, vectorBytes);
+    flush<T>(chain + vectorBytes, sums + S * 8, vectorBytes);
+    left -= taken;
   }
-  for (; r + 2 <= rows; r += 2, x += 2 * stride, dy += 2 * stride) {
-    if (apart && r + 4 <= rows) {
-      touch(x + 2 * stride, 2, stride, vectorBytes);
-      touch(dy + 2 * stride, 2, stride, vectorBytes);
-    }
-    for (let j: usize = 0; j < vectorBytes; j += 16) {
-      const m = v128.load(mean + j);
-      const g0 = v128.load(dy + j);
-      const g1 = v128.load(dy + j + stride);
-      const d0 = v128.sub<T>(v128.load(x + j), m);
-      const d1 = v128.sub<T>(v128.load(x + j + stride), m);
-      addTo<T>(sums + j * widen, v128.add<T>(g0, g1));
-      addTo<T>(sums + S * 8 + j * widen, mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)));
-    }
-    for (let i: usize = 0; i < 2; i++) columnGradSumsTail<T>(x + i * stride, dy + i * stride, vectorBytes, width, S, mean, sums);
-  }
-  for (; r < rows; r++, x += stride, dy += stride) {
-    for (let j: usize = 0; j < vectorBytes; j += 16) {
-      const g = v128.load(dy + j);
-      addTo<T>(sums + j * widen, g);
-      addTo<T>(sums + S * 8 + j * widen, v128.mul<T>(g, v128.sub<T>(v128.load(x + j), v128.load(mean + j))));
-    }
-    columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
+}
+
+function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize, mean: usize, chain: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, dy += 16, mean += 16, chain += 16) {
+    const m = v128.load(mean);
+    let at = x;
+    let up = dy;
+    const g0 = v128.load(up);
+    const d0 = v128.sub<T>(v128.load(at), m);
+    const g1 = v128.load((up += stride));
+    const d1 = v128.sub<T>(v128.load((at += stride)), m);
+    const g2 = v128.load((up += stride));
+    const d2 = v128.sub<T>(v128.load((at += stride)), m);
+    const g3 = v128.load(up + stride);
+    const d3 = v128.sub<T>(v128.load(at + stride), m);
+    add<T>(chain, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
+    add<T>(chain + bytes, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
   }
 }
 

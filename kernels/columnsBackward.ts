@@ -1,6 +1,6 @@
 // Gradients over columns. See columnsForward.ts.
 import { scaleSums } from "./coefficients";
-import { blocksOf, frameBytes, repeat, rowsOf, spread } from "./columnFrames";
+import { blocksOf, frameBytes, repeat, rowsOf, sliceOf, spread } from "./columnFrames";
 import { columnGradInput, columnGradSums, columnScale } from "./columnLoops";
 import { least } from "./lanes";
 
@@ -55,8 +55,12 @@ export function columnsGradSums<T>(
     const full = least(to, pool / fold);
     const at = (b * pool * width + from * S) * sizeof<T>();
     const last = at + (full - from) * S * sizeof<T>();
-    columnGradSums<T>(x + at, dy + at, full - from, S * sizeof<T>(), S, S, means, sums);
-    if (full < to) columnGradSums<T>(x + last, dy + last, 1, 0, S, (pool % fold) * width, means, sums);
+    for (let c: usize = 0; c < S; c += sliceOf<T>()) {
+      const own = at + c * sizeof<T>();
+      columnGradSums<T>(x + own, dy + own, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), means + c * sizeof<T>(), sums + c * 8, scratch);
+    }
+    // Only short rows are folded: they are one slice.
+    if (full < to) columnGradSums<T>(x + last, dy + last, 1, 0, S, (pool % fold) * width, means, sums, scratch);
   }
 }
 

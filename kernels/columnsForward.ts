@@ -4,7 +4,7 @@
 //
 // Rows shorter than a few vectors are folded: S = fold * group * channel * inner columns, the last row may be shorter.
 // Each batch index has a frame (columnFrames.ts).
-import { blocksOf, frameBytes, repeat, rowsOf, spread } from "./columnFrames";
+import { blocksOf, frameBytes, repeat, rowsOf, sliceOf, spread } from "./columnFrames";
 import { columnNormalize, columnSums, sampleColumns } from "./columnLoops";
 import { least } from "./lanes";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
@@ -68,8 +68,14 @@ export function columnsSums<T>(
     const to = least(from + blockRows, rows);
     const full = least(to, pool / fold);
     const at = x + b * pool * width * sizeof<T>();
-    columnSums<T>(at + from * S * sizeof<T>(), full - from, S * sizeof<T>(), S, S, coefficients, sums);
-    if (full < to) columnSums<T>(at + full * S * sizeof<T>(), 1, 0, S, (pool % fold) * width, coefficients, sums);
+    const last = full < to ? (pool % fold) * width : 0;
+    for (let c: usize = 0; c < S; c += sliceOf<T>()) {
+      const shift = coefficients + c * sizeof<T>();
+      const first = at + (from * S + c) * sizeof<T>();
+      columnSums<T>(first, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), shift, sums + c * 8, scratch);
+      // Only short rows are folded: they are one slice.
+      if (last) columnSums<T>(first + (full - from) * S * sizeof<T>(), 1, 0, S, last, shift, sums, scratch);
+    }
   }
 }
 

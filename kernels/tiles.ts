@@ -86,7 +86,7 @@ function tileMoments<T>(
       for (let j = g * chunk; j < (g + 1) * chunk; j++) store<T>(shifts + j * sizeof<T>(), value);
     }
   }
-  columnSums<T>(x, pool, stride, W, W, shifts, sums);
+  columnSums<T>(x, pool, stride, W, W, shifts, sums, shifts + W * sizeof<T>());
   for (let g: usize = 0; g < groups; g++) {
     let sum1: f64 = 0;
     let sum2: f64 = 0;
@@ -145,7 +145,7 @@ export function tilesBackward<T>(
       spread<T>(means, g * chunk, chunk, W, 1, table);
     }
     memory.fill(columnTotals, 0, W << 4);
-    columnGradSums<T>(x + offset, dy + offset, pool, stride, W, W, means, columnTotals);
+    columnGradSums<T>(x + offset, dy + offset, pool, stride, W, W, means, columnTotals, means + step);
     const pairs = sums + (((b * group + g0) * channel) << 4);
     for (let i: usize = 0; i < groups * channel; i++) {
       let sum1: f64 = 0;
