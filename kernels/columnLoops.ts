@@ -20,45 +20,19 @@ function flush<T>(chain: usize, sums: usize, bytes: usize): void {
   }
 }
 
-// What `touch` read; nobody needs it, but the reads must happen.
-let touched: i32 = 0;
-
-/** Reads a word of each cache line of some rows, one row after the other: what memory is fast at. */
-// @ts-ignore: decorator
-@inline
-function touch(x: usize, rows: usize, stride: usize, bytes: usize): void {
-  let seen: i32 = 0;
-  for (let r: usize = 0; r < rows; r++, x += stride) {
-    for (let at = x, end = x + bytes; at < end; at += 64) seen |= load<i32>(at);
-  }
-  touched = seen;
-}
-
-/**
- * Whether rows fall on the same lines of the first-level cache, which holds 8 of them: then fewer are taken at a time.
- */
-// @ts-ignore: decorator
-@inline
-function collide(stride: usize): bool {
-  return stride >= 1024 && (stride & 1023) == 0;
-}
-
 /**
  * sums[j] += sum(x[r, j] - shift[j]), sums[S + j] += sum((x[r, j] - shift[j])^2) over the rows; sums is float64.
  * The first `width` columns of each row are taken. `chain` holds 2 * width T to work in.
  */
 export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, width: usize, shift: usize, sums: usize, chain: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
-  const step: usize = collide(stride) ? 4 : 8;
-  const apart = stride >= 1024;
+  const step: usize = 8;
   for (let left = rows; left > 0; ) {
     const taken = least(left, step * chainTrips);
     memory.fill(chain, 0, vectorBytes << 1);
     let r: usize = 0;
     for (; r + step <= taken; r += step) {
-      if (apart && r + 2 * step <= left) touch(x + step * stride, step, stride, vectorBytes);
-      if (step == 8) sumEight<T>(x, stride, vectorBytes, shift, chain);
-      else sumFour<T>(x, stride, vectorBytes, shift, chain);
+      sumEight<T>(x, stride, vectorBytes, shift, chain);
       for (let i: usize = 0; i < step; i++, x += stride) columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
     }
     for (; r < taken; r++, x += stride) {
@@ -96,20 +70,6 @@ function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain:
   }
 }
 
-function sumFour<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize): void {
-  for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
-    const k = v128.load(shift);
-    let at = x;
-    const d0 = v128.sub<T>(v128.load(at), k);
-    const d1 = v128.sub<T>(v128.load((at += stride)), k);
-    const d2 = v128.sub<T>(v128.load((at += stride)), k);
-    const d3 = v128.sub<T>(v128.load(at + stride), k);
-    const squares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
-    add<T>(chain, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
-    add<T>(chain + bytes, squares);
-  }
-}
-
 // @ts-ignore: decorator
 @inline
 function columnSumsTail<T>(x: usize, from: usize, width: usize, S: usize, shift: usize, sums: usize): void {
@@ -134,17 +94,12 @@ export function columnGradSums<T>(
   chain: usize,
 ): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
-  const apart = stride >= 1024;
   const step: usize = 4;
   for (let left = rows; left > 0; ) {
     const taken = least(left, step * chainTrips);
     memory.fill(chain, 0, vectorBytes << 1);
     let r: usize = 0;
     for (; r + step <= taken; r += step) {
-      if (apart && r + 2 * step <= left) {
-        touch(x + step * stride, step, stride, vectorBytes);
-        touch(dy + step * stride, step, stride, vectorBytes);
-      }
       gradSumFour<T>(x, dy, stride, vectorBytes, mean, chain);
       for (let i: usize = 0; i < step; i++, x += stride, dy += stride) columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
     }
