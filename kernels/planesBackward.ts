@@ -3,7 +3,24 @@ import { gradInputRun, normalizeRun } from "./apply";
 import { scaleSums, storeGradients } from "./coefficients";
 import { least } from "./lanes";
 import { segmentElements } from "./planesForward";
+import { isShort, shortGradInput, shortGradientSums } from "./shortRuns";
 import { first, gradientSums, second } from "./sums";
+
+/** For each of `count` neighbouring runs of n elements: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)). */
+function addGradSums<T>(x: usize, dy: usize, n: usize, count: usize, mean: T, sums: usize): void {
+  if (isShort<T>(n)) return shortGradientSums<T>(x, dy, n, count, mean, sums);
+  for (let i: usize = 0; i < count; i++, sums += 16) {
+    for (let left = n; left > 0; ) {
+      const part = least(left, segmentElements);
+      gradientSums<T>(x, dy, part, mean);
+      store<f64>(sums, load<f64>(sums) + first);
+      store<f64>(sums, load<f64>(sums, 8) + second, 8);
+      x += part * sizeof<T>();
+      dy += part * sizeof<T>();
+      left -= part;
+    }
+  }
+}
 
 /**
  * The sums of the gradient and, unless dx is null, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight.
@@ -47,17 +64,8 @@ export function planesBackward<T>(
       let at = offset + p * stride;
       for (let g: usize = 0; g < groups; g++) {
         const center = <T>load<f64>(mean + statistic + (g << 3));
-        for (let c: usize = 0; c < channel; c++) {
-          const sum = itemSums + ((g * channel + c) << 4);
-          for (let left = inner; left > 0; ) {
-            const n = least(left, segmentElements);
-            gradientSums<T>(x + at, dy + at, n, center);
-            store<f64>(sum, load<f64>(sum) + first);
-            store<f64>(sum, load<f64>(sum, 8) + second, 8);
-            at += n * sizeof<T>();
-            left -= n;
-          }
-        }
+        addGradSums<T>(x + at, dy + at, inner, channel, center, itemSums + ((g * channel) << 4));
+        at += chunk * sizeof<T>();
       }
     }
     scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
@@ -78,10 +86,18 @@ export function planesBackward<T>(
     }
     for (let p = pool; p > 0; p--) {
       let at = offset + (p - 1) * stride;
-      for (let i: usize = 0; i < parameters; i++) {
-        const center = <T>load<f64>(mean + statistic + ((i / channel) << 3));
-        applyRun<T>(x + at, dy + at, dx + at, inner, center, table + i * 3 * sizeof<T>(), fixed);
-        at += inner * sizeof<T>();
+      for (let g: usize = 0; g < groups; g++) {
+        const center = <T>load<f64>(mean + statistic + (g << 3));
+        let from = table + g * channel * 3 * sizeof<T>();
+        if (isShort<T>(inner) && !fixed) {
+          shortGradInput<T>(x + at, dy + at, dx + at, inner, channel, center, from);
+          at += chunk * sizeof<T>();
+          continue;
+        }
+        for (let c: usize = 0; c < channel; c++, from += 3 * sizeof<T>()) {
+          applyRun<T>(x + at, dy + at, dx + at, inner, center, from, fixed);
+          at += inner * sizeof<T>();
+        }
       }
     }
   }
@@ -119,9 +135,8 @@ export function planesGradSegments<T>(
     const run = item / segments;
     const s = (run / (parameters * pool)) * group + (run % parameters) / channel;
     const at = (run * inner + start) * sizeof<T>();
-    gradientSums<T>(x + at, dy + at, least(segmentElements, inner - start), <T>load<f64>(mean + (s << 3)));
-    store<f64>(sums + (item << 4), first);
-    store<f64>(sums + (item << 4), second, 8);
+    memory.fill(sums + (item << 4), 0, 16);
+    addGradSums<T>(x + at, dy + at, least(segmentElements, inner - start), 1, <T>load<f64>(mean + (s << 3)), sums + (item << 4));
   }
 }
 

@@ -4,17 +4,29 @@ import { least } from "./lanes";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
 import { normalizeRun } from "./apply";
 import { storeCoefficients } from "./coefficients";
+import { isShort, shortNormalize, shortShiftedSums } from "./shortRuns";
 import { first, second, shiftedSums, squareSum } from "./sums";
 
 // Long chunks are summed in segments of fixed length, so that threads may take them apart.
 export const segmentElements: usize = 32768;
 
-/** first = sum(x - shift), second = sum((x - shift)^2) of one segment; without shift where not centered. */
-// @ts-ignore: decorator
-@inline
-function segmentSums<T>(x: usize, n: usize, shift: T, centered: i32): void {
-  if (centered) shiftedSums<T>(x, n, shift);
-  else squareSum<T>(x, n);
+/**
+ * For each of `count` neighbouring parts of n elements: the float64 pair at `sums` += sum(x - shift), sum((x - shift)^2), or
+ * sum(x^2) and nothing where not centered. `shifts` are float64.
+ */
+function addSums<T>(x: usize, n: usize, count: usize, shifts: usize, centered: i32, sums: usize): void {
+  if (centered && isShort<T>(n)) return shortShiftedSums<T>(x, n, count, shifts, sums);
+  for (let i: usize = 0; i < count; i++, sums += 16) {
+    for (let left = n; left > 0; ) {
+      const part = least(left, segmentElements);
+      if (centered) shiftedSums<T>(x, part, <T>load<f64>(shifts + (i << 3)));
+      else squareSum<T>(x, part);
+      store<f64>(sums, load<f64>(sums) + first);
+      if (centered) store<f64>(sums, load<f64>(sums, 8) + second, 8);
+      x += part * sizeof<T>();
+      left -= part;
+    }
+  }
 }
 
 /**
@@ -57,12 +69,20 @@ export function planesForward<T>(
     if (!y) continue;
     const table = scratch;
     const parameters = groups * channel;
-    for (let i: usize = 0; i < parameters; i++) {
-      const s = statistic + ((i / channel) << 3);
-      storeCoefficients<T>(table + i * 3 * sizeof<T>(), load<f64>(mean + s), load<f64>(rstd + s), weight, bias, g0 * channel + i);
+    let to = table;
+    for (let g: usize = 0; g < groups; g++) {
+      const center = load<f64>(mean + statistic + (g << 3));
+      const r = load<f64>(rstd + statistic + (g << 3));
+      for (let i = (g0 + g) * channel, stop = i + channel; i < stop; i++, to += 3 * sizeof<T>()) {
+        storeCoefficients<T>(to, center, r, weight, bias, i);
+      }
     }
     for (let p = pool; p > 0; p--) {
       let at = offset + (p - 1) * stride;
+      if (isShort<T>(inner)) {
+        shortNormalize<T>(x + at, y + at, inner, parameters, table);
+        continue;
+      }
       for (let t = table, stop = table + parameters * 3 * sizeof<T>(); t < stop; t += 3 * sizeof<T>()) {
         normalizeRun<T>(x + at, y + at, inner, load<T>(t), load<T>(t, sizeof<T>()), load<T>(t, 2 * sizeof<T>()));
         at += inner * sizeof<T>();
@@ -71,7 +91,7 @@ export function planesForward<T>(
   }
 }
 
-/** Mean, M2 and rstd of `groups` neighbouring statistics; sums: first and second of each, then its shift. */
+/** Mean, M2 and rstd of `groups` neighbouring statistics; scratch: the pair of sums of each, then the shift of each. */
 function planesMoments<T>(
   x: usize,
   mean: usize,
@@ -86,30 +106,15 @@ function planesMoments<T>(
   sums: usize,
 ): void {
   const chunkBytes = chunk * sizeof<T>();
+  const shifts = sums + (groups << 4);
+  memory.fill(sums, 0, groups << 4);
   for (let g: usize = 0; g < groups; g++) {
-    const sum = sums + g * 24;
-    store<f64>(sum, 0);
-    store<f64>(sum, 0, 8);
-    store<f64>(sum, centered ? <f64>sampleMean<T>(x + g * chunkBytes, pool, stride, chunk) : 0, 16);
+    store<f64>(shifts + (g << 3), centered ? <f64>sampleMean<T>(x + g * chunkBytes, pool, stride, chunk) : 0);
   }
-  for (let p: usize = 0; p < pool; p++) {
-    let at = x + p * stride;
-    for (let g: usize = 0; g < groups; g++) {
-      const sum = sums + g * 24;
-      const shift = <T>load<f64>(sum, 16);
-      for (let left = chunk; left > 0; ) {
-        const n = least(left, segmentElements);
-        segmentSums<T>(at, n, shift, centered);
-        store<f64>(sum, load<f64>(sum) + first);
-        store<f64>(sum, load<f64>(sum, 8) + second, 8);
-        at += n * sizeof<T>();
-        left -= n;
-      }
-    }
-  }
+  for (let p: usize = 0; p < pool; p++) addSums<T>(x + p * stride, chunk, groups, shifts, centered, sums);
   for (let g: usize = 0; g < groups; g++) {
-    const sum = sums + g * 24;
-    finish<T>(load<f64>(sum), load<f64>(sum, 8), load<f64>(sum, 16), x + g * chunkBytes, pool, stride, chunk, centered, eps, mean, m2, rstd, g);
+    const sum = sums + (g << 4);
+    finish<T>(load<f64>(sum), load<f64>(sum, 8), load<f64>(shifts + (g << 3)), x + g * chunkBytes, pool, stride, chunk, centered, eps, mean, m2, rstd, g);
   }
 }
 
@@ -156,7 +161,6 @@ export function planesSegments<T>(
   const segments = (chunk + segmentElements - 1) / segmentElements;
   const stride = group * chunk * sizeof<T>();
   let sampled: usize = usize.MAX_VALUE;
-  let shift: T = 0;
   for (let item = begin; item < end; item++) {
     const segment = item % segments;
     const run = item / segments;
@@ -164,12 +168,11 @@ export function planesSegments<T>(
     const b = run / group / pool;
     if (centered && sampled != b * group + g) {
       sampled = b * group + g;
-      shift = sampleMean<T>(x + ((b * pool * group + g) * chunk) * sizeof<T>(), pool, stride, chunk);
+      store<f64>(scratch, <f64>sampleMean<T>(x + ((b * pool * group + g) * chunk) * sizeof<T>(), pool, stride, chunk));
     }
     const start = segment * segmentElements;
-    segmentSums<T>(x + (run * chunk + start) * sizeof<T>(), least(segmentElements, chunk - start), shift, centered);
-    store<f64>(sums + (item << 4), first);
-    store<f64>(sums + (item << 4), second, 8);
+    memory.fill(sums + (item << 4), 0, 16);
+    addSums<T>(x + (run * chunk + start) * sizeof<T>(), least(segmentElements, chunk - start), 1, scratch, centered, sums + (item << 4));
   }
 }
 

@@ -11,6 +11,9 @@ const segmentElements = 32768;
 /** A block of groups whose data over all of pool is at most this stays in a core's second-level cache. */
 const cachedBytes = 1 << 18;
 
+/** Groups of one sample, read and written at once, stay in its first-level cache if they are at most this. */
+const nearestBytes = 1 << 13;
+
 /** From this size on the data comes from memory, and long contiguous reads matter most. */
 const streamedBytes = 1 << 23;
 
@@ -132,7 +135,7 @@ function blockOf(plan: Plan, compute: Compute, streams: number): number {
   if (most === 0 || (isUneven && plan.size >= segmentElements)) return 0;
   const chunkBytes = channel * inner * bytes;
   const isStreamed = plan.size * bytes * streams >= streamedBytes;
-  const cached = Math.floor(cachedBytes / (pool * chunkBytes * streams));
+  const cached = Math.floor((pool === 1 ? nearestBytes : cachedBytes) / (pool * chunkBytes * streams));
   const long = isStreamed && pool > 1 ? Math.ceil(longReadBytes / (streams * threads * chunkBytes)) : 1;
   const fair = Math.ceil((batch * group) / (4 * threads));
   return Math.max(1, Math.min(Math.max(cached, long), fair, most, group));

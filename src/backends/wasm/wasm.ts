@@ -26,7 +26,6 @@ const mostForOneKernel = 512;
 const leastInner = 16;
 
 /** Shorter runs are parts of a row, with a weight and a bias for each element, if the rows are this many. */
-const leastPlane = 128;
 const leastBatch = 8;
 
 /** WebAssembly kernels: float32 with float64 sums; float64 throughout for float64. */
@@ -140,7 +139,7 @@ function isSingle(plan: Plan): boolean {
 /** The loop shape that suits a plan; planes and columns are right for all. */
 function shapeOf(plan: Plan, compute: Compute): LoopShape {
   const { batch, pool, inner } = plan;
-  if (pool === 1) return inner === 1 || (inner < leastPlane && batch >= leastBatch) ? rows : planes;
+  if (pool === 1) return inner === 1 || (inner < leastInner && batch >= leastBatch) ? rows : planes;
   if (plan.size <= mostForOneKernel) return planes;
   if (suitsTiles(plan, compute)) return tiles;
   return inner >= leastInner ? planes : columns;

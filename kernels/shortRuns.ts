@@ -1,0 +1,157 @@
+// Loops over neighbouring runs of n elements each, n from one vector to `mostShort` elements: what `sums.ts` and `apply.ts`
+// do to one run, without a call for each and with less to add up at its end.
+import { lanesOf, lastLanes, mulAdd, widenHigh, widenLow } from "./lanes";
+
+/** Of longer runs the float32 chains, here n / 16 + 4 additions, would lose too much, and each repays a call. */
+const mostShort: usize = 128;
+
+// @ts-ignore: decorator
+@inline
+export function isShort<T>(n: usize): bool {
+  return n >= lanesOf<T>() && n <= mostShort;
+}
+
+/**
+ * The float64 pair at `sums` += (sum of the lanes of a, sum of the lanes of b). Half of the lanes are added as T: it is the
+ * conversions that cost, and one addition more does not lengthen the chain of so short a run much.
+ */
+// @ts-ignore: decorator
+@inline
+function addPair<T>(sums: usize, a: v128, b: v128): void {
+  let pair: v128;
+  if (sizeof<T>() == 8) pair = f64x2.add(v128.shuffle<i64>(a, b, 0, 2), v128.shuffle<i64>(a, b, 1, 3));
+  else {
+    const lanes = f32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
+    pair = f64x2.add(widenLow<T>(lanes), widenHigh<T>(lanes));
+  }
+  v128.store(sums, f64x2.add(v128.load(sums), pair));
+}
+
+/** For each of `count` runs: the float64 pair at `sums` += sum(x - shift), sum((x - shift)^2); `shifts` are float64. */
+export function shortShiftedSums<T>(x: usize, n: usize, count: usize, shifts: usize, sums: usize): void {
+  const rest = n & (lanesOf<T>() - 1);
+  const mask = lastLanes<T>(rest);
+  const bytes = n * sizeof<T>();
+  const blockBytes = bytes & ~63;
+  const vectorBytes = bytes & ~15;
+  for (const stop = shifts + count * 8; shifts < stop; shifts += 8, sums += 16) {
+    const k = v128.splat<T>(<T>load<f64>(shifts));
+    const end = x + bytes;
+    let a = f64x2.splat(0);
+    let b = a;
+    if (rest) {
+      a = v128.and(v128.sub<T>(v128.load(end - 16), k), mask);
+      b = v128.mul<T>(a, a);
+    }
+    for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
+      const d0 = v128.sub<T>(v128.load(x), k);
+      const d1 = v128.sub<T>(v128.load(x, 16), k);
+      const d2 = v128.sub<T>(v128.load(x, 32), k);
+      const d3 = v128.sub<T>(v128.load(x, 48), k);
+      a = v128.add<T>(a, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
+      b = v128.add<T>(b, v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3))));
+    }
+    for (const vectorEnd = x + vectorBytes - blockBytes; x < vectorEnd; x += 16) {
+      const d = v128.sub<T>(v128.load(x), k);
+      a = v128.add<T>(a, d);
+      b = mulAdd<T>(d, d, b);
+    }
+    addPair<T>(sums, a, b);
+    x = end;
+  }
+}
+
+/** For each of `count` runs that share a mean: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)). */
+export function shortGradientSums<T>(x: usize, dy: usize, n: usize, count: usize, mean: T, sums: usize): void {
+  const rest = n & (lanesOf<T>() - 1);
+  const mask = lastLanes<T>(rest);
+  const bytes = n * sizeof<T>();
+  const blockBytes = bytes & ~63;
+  const vectorBytes = bytes & ~15;
+  const m = v128.splat<T>(mean);
+  const from = dy - x;
+  for (const stop = sums + count * 16; sums < stop; sums += 16) {
+    const end = x + bytes;
+    let a = f64x2.splat(0);
+    let b = a;
+    if (rest) {
+      a = v128.and(v128.load(end + from - 16), mask);
+      b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(end - 16), m)), mask);
+    }
+    for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
+      const g0 = v128.load(x + from);
+      const g1 = v128.load(x + from, 16);
+      const g2 = v128.load(x + from, 32);
+      const g3 = v128.load(x + from, 48);
+      const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
+      const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
+      a = v128.add<T>(a, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
+      b = v128.add<T>(b, v128.add<T>(p0, p1));
+    }
+    for (const vectorEnd = x + vectorBytes - blockBytes; x < vectorEnd; x += 16) {
+      const g = v128.load(x + from);
+      a = v128.add<T>(a, g);
+      b = mulAdd<T>(g, v128.sub<T>(v128.load(x), m), b);
+    }
+    addPair<T>(sums, a, b);
+    x = end;
+  }
+}
+
+/** For each of `count` runs: y = (x - mean) * scale + shift; `table` holds the three T of each run. */
+export function shortNormalize<T>(x: usize, y: usize, n: usize, count: usize, table: usize): void {
+  const blockBytes = (n * sizeof<T>()) & ~63;
+  const bytes = n * sizeof<T>();
+  const to = y - x;
+  for (const stop = table + count * 3 * sizeof<T>(); table < stop; table += 3 * sizeof<T>()) {
+    const m = v128.splat<T>(load<T>(table));
+    const s = v128.splat<T>(load<T>(table, sizeof<T>()));
+    const b = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
+    const end = x + bytes;
+    const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
+    for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
+      const v0 = v128.load(x);
+      const v1 = v128.load(x, 16);
+      const v2 = v128.load(x, 32);
+      const v3 = v128.load(x, 48);
+      v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, b));
+      v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
+      v128.store(x + to, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
+      v128.store(x + to, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
+    }
+    for (; x + 16 < end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
+    v128.store(end + to - 16, last);
+    x = end;
+  }
+}
+
+/** For each of `count` runs that share a mean: dx = dy * a + ((x - mean) * b + c); `table` holds a, b and c of each run. */
+export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, count: usize, mean: T, table: usize): void {
+  const blockBytes = (n * sizeof<T>()) & ~63;
+  const bytes = n * sizeof<T>();
+  const from = dy - x;
+  const to = dx - x;
+  const m = v128.splat<T>(mean);
+  for (const stop = table + count * 3 * sizeof<T>(); table < stop; table += 3 * sizeof<T>()) {
+    const a = v128.splat<T>(load<T>(table));
+    const b = v128.splat<T>(load<T>(table, sizeof<T>()));
+    const c = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
+    const end = x + bytes;
+    const last = mulAdd<T>(v128.load(end + from - 16), a, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), b, c));
+    for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
+      const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
+      const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
+      const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
+      const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
+      v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
+      v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
+      v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
+      v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
+    }
+    for (; x + 16 < end; x += 16) {
+      v128.store(x + to, mulAdd<T>(v128.load(x + from), a, mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c)));
+    }
+    v128.store(end + to - 16, last);
+    x = end;
+  }
+}
