@@ -12,14 +12,20 @@ function addGradSums<T>(x: usize, dy: usize, n: usize, count: usize, mean: T, su
   for (let i: usize = 0; i < count; i++, sums += 16) {
     for (let left = n; left > 0; ) {
       const part = least(left, segmentElements);
-      gradientSums<T>(x, dy, part, mean);
-      store<f64>(sums, load<f64>(sums) + first);
-      store<f64>(sums, load<f64>(sums, 8) + second, 8);
+      addGradSegment<T>(x, dy, part, mean, sums);
       x += part * sizeof<T>();
       dy += part * sizeof<T>();
       left -= part;
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function addGradSegment<T>(x: usize, dy: usize, n: usize, mean: T, sums: usize): void {
+  gradientSums<T>(x, dy, n, mean);
+  store<f64>(sums, load<f64>(sums) + first);
+  store<f64>(sums, load<f64>(sums, 8) + second, 8);
 }
 
 /**
@@ -136,7 +142,10 @@ export function planesGradSegments<T>(
     const s = (run / (parameters * pool)) * group + (run % parameters) / channel;
     const at = (run * inner + start) * sizeof<T>();
     memory.fill(sums + (item << 4), 0, 16);
-    addGradSums<T>(x + at, dy + at, least(segmentElements, inner - start), 1, <T>load<f64>(mean + (s << 3)), sums + (item << 4));
+    const center = <T>load<f64>(mean + (s << 3));
+    // The last segment of a long run may be short, but is added like the others.
+    if (segments == 1) addGradSums<T>(x + at, dy + at, inner, 1, center, sums + (item << 4));
+    else addGradSegment<T>(x + at, dy + at, least(segmentElements, inner - start), center, sums + (item << 4));
   }
 }
 

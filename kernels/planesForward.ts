@@ -19,14 +19,20 @@ function addSums<T>(x: usize, n: usize, count: usize, shifts: usize, centered: i
   for (let i: usize = 0; i < count; i++, sums += 16) {
     for (let left = n; left > 0; ) {
       const part = least(left, segmentElements);
-      if (centered) shiftedSums<T>(x, part, <T>load<f64>(shifts + (i << 3)));
-      else squareSum<T>(x, part);
-      store<f64>(sums, load<f64>(sums) + first);
-      if (centered) store<f64>(sums, load<f64>(sums, 8) + second, 8);
+      addSegment<T>(x, part, load<f64>(shifts + (i << 3)), centered, sums);
       x += part * sizeof<T>();
       left -= part;
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function addSegment<T>(x: usize, n: usize, shift: f64, centered: i32, sums: usize): void {
+  if (centered) shiftedSums<T>(x, n, <T>shift);
+  else squareSum<T>(x, n);
+  store<f64>(sums, load<f64>(sums) + first);
+  if (centered) store<f64>(sums, load<f64>(sums, 8) + second, 8);
 }
 
 /**
@@ -171,8 +177,11 @@ export function planesSegments<T>(
       store<f64>(scratch, <f64>sampleMean<T>(x + ((b * pool * group + g) * chunk) * sizeof<T>(), pool, stride, chunk));
     }
     const start = segment * segmentElements;
+    const at = x + (run * chunk + start) * sizeof<T>();
     memory.fill(sums + (item << 4), 0, 16);
-    addSums<T>(x + (run * chunk + start) * sizeof<T>(), least(segmentElements, chunk - start), 1, scratch, centered, sums + (item << 4));
+    // The last segment of a long chunk may be short, but is added like the others.
+    if (segments == 1) addSums<T>(at, chunk, 1, scratch, centered, sums + (item << 4));
+    else addSegment<T>(at, least(segmentElements, chunk - start), load<f64>(scratch), centered, sums + (item << 4));
   }
 }
 

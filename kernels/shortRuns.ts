@@ -1,9 +1,9 @@
 // Loops over neighbouring runs of n elements each, n from one vector to `mostShort` elements: what `sums.ts` and `apply.ts`
-// do to one run, without a call for each and with less to add up at its end.
+// do to one run, without a call for each.
 import { lanesOf, lastLanes, mulAdd, widenHigh, widenLow } from "./lanes";
 
-/** Of longer runs the float32 chains, here n / 16 + 4 additions, would lose too much, and each repays a call. */
-const mostShort: usize = 128;
+/** Longer runs repay a call each; these fit one float32 chain, as long as those of sums.ts. */
+const mostShort: usize = 256;
 
 // @ts-ignore: decorator
 @inline
@@ -12,8 +12,8 @@ export function isShort<T>(n: usize): bool {
 }
 
 /**
- * The float64 pair at `sums` += (sum of the lanes of a, sum of the lanes of b). Half of the lanes are added as T: it is the
- * conversions that cost, and one addition more does not lengthen the chain of so short a run much.
+ * The float64 pair at `sums` += (sum of the lanes of a, sum of the lanes of b). Half of the lanes are added as T, before the
+ * conversions, which cost more.
  */
 // @ts-ignore: decorator
 @inline

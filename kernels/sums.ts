@@ -5,9 +5,9 @@ import { across, addWidened, lanesOf, lastLanes, least, mulAdd } from "./lanes";
 export let first: f64 = 0;
 export let second: f64 = 0;
 
-// A float32 chain has 8 additions (32 vectors in 4 accumulators): then whatever a huge element makes
-// its lane lose is at most 8 * 2^-24 of the sum, which goes on in float64.
-const chainVectors: usize = 32;
+// A float32 chain has 18 additions (16 of four vectors, which are added pairwise first): then whatever a huge element makes
+// its lane lose is at most 18 * 2^-24 of the sum, which goes on in float64.
+const chainVectors: usize = 64;
 
 /**
  * first = sum(x - shift), second = sum((x - shift)^2) over n elements.
@@ -16,20 +16,17 @@ export function shiftedSums<T>(x: usize, n: usize, shift: T): void {
   const lanes = lanesOf<T>();
   if (n < lanes) return shiftedSumsOfFew<T>(x, n, shift);
   const k = v128.splat<T>(shift);
-  let sum1 = f64x2.splat(0);
-  let sum2 = f64x2.splat(0);
+  const zero = f64x2.splat(0);
+  let sum1 = zero;
+  let sum2 = zero;
   const end = x + n * sizeof<T>();
   const vectorEnd = x + (n / lanes) * 16;
-  let a0 = f64x2.splat(0);
-  let a1 = a0;
-  let b0 = a0;
-  let b1 = a0;
-  let b2 = a0;
-  let b3 = a0;
+  let a = zero;
+  let b = zero;
   const rest = n & (lanes - 1);
   if (rest) {
-    a1 = v128.and(v128.sub<T>(v128.load(end - 16), k), lastLanes<T>(rest));
-    b1 = v128.mul<T>(a1, a1);
+    a = v128.and(v128.sub<T>(v128.load(end - 16), k), lastLanes<T>(rest));
+    b = v128.mul<T>(a, a);
   }
   do {
     const stop = least(x + chainVectors * 16, vectorEnd);
@@ -38,23 +35,19 @@ export function shiftedSums<T>(x: usize, n: usize, shift: T): void {
       const d1 = v128.sub<T>(v128.load(x, 16), k);
       const d2 = v128.sub<T>(v128.load(x, 32), k);
       const d3 = v128.sub<T>(v128.load(x, 48), k);
-      a0 = v128.add<T>(a0, v128.add<T>(d0, d1));
-      b0 = mulAdd<T>(d0, d0, b0);
-      b1 = mulAdd<T>(d1, d1, b1);
-      a1 = v128.add<T>(a1, v128.add<T>(d2, d3));
-      b2 = mulAdd<T>(d2, d2, b2);
-      b3 = mulAdd<T>(d3, d3, b3);
+      a = v128.add<T>(a, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
+      b = v128.add<T>(b, v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3))));
       x += 64;
     }
     while (x < stop) {
       const d = v128.sub<T>(v128.load(x), k);
-      a0 = v128.add<T>(a0, d);
-      b0 = mulAdd<T>(d, d, b0);
+      a = v128.add<T>(a, d);
+      b = mulAdd<T>(d, d, b);
       x += 16;
     }
-    sum1 = addWidened<T>(sum1, v128.add<T>(a0, a1));
-    sum2 = addWidened<T>(sum2, v128.add<T>(v128.add<T>(b0, b1), v128.add<T>(b2, b3)));
-    a0 = a1 = b0 = b1 = b2 = b3 = f64x2.splat(0);
+    sum1 = addWidened<T>(sum1, a);
+    sum2 = addWidened<T>(sum2, b);
+    a = b = zero;
   } while (x < vectorEnd);
   first = across(sum1);
   second = across(sum2);
@@ -82,17 +75,15 @@ export function squareSum<T>(x: usize, n: usize): void {
     first = second;
     return;
   }
-  let sum = f64x2.splat(0);
+  const zero = f64x2.splat(0);
+  let sum = zero;
   const end = x + n * sizeof<T>();
   const vectorEnd = x + (n / lanes) * 16;
-  let b0 = f64x2.splat(0);
-  let b1 = b0;
-  let b2 = b0;
-  let b3 = b0;
+  let b = zero;
   const rest = n & (lanes - 1);
   if (rest) {
     const d = v128.and(v128.load(end - 16), lastLanes<T>(rest));
-    b1 = v128.mul<T>(d, d);
+    b = v128.mul<T>(d, d);
   }
   do {
     const stop = least(x + chainVectors * 16, vectorEnd);
@@ -101,19 +92,16 @@ export function squareSum<T>(x: usize, n: usize): void {
       const d1 = v128.load(x, 16);
       const d2 = v128.load(x, 32);
       const d3 = v128.load(x, 48);
-      b0 = mulAdd<T>(d0, d0, b0);
-      b1 = mulAdd<T>(d1, d1, b1);
-      b2 = mulAdd<T>(d2, d2, b2);
-      b3 = mulAdd<T>(d3, d3, b3);
+      b = v128.add<T>(b, v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3))));
       x += 64;
     }
     while (x < stop) {
       const d = v128.load(x);
-      b0 = mulAdd<T>(d, d, b0);
+      b = mulAdd<T>(d, d, b);
       x += 16;
     }
-    sum = addWidened<T>(sum, v128.add<T>(v128.add<T>(b0, b1), v128.add<T>(b2, b3)));
-    b0 = b1 = b2 = b3 = f64x2.splat(0);
+    sum = addWidened<T>(sum, b);
+    b = zero;
   } while (x < vectorEnd);
   first = across(sum);
 }
@@ -125,23 +113,18 @@ export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T): void {
   const lanes = lanesOf<T>();
   if (n < lanes) return gradientSumsOfFew<T>(x, dy, n, mean);
   const m = v128.splat<T>(mean);
-  let sum1 = f64x2.splat(0);
-  let sum2 = f64x2.splat(0);
+  const zero = f64x2.splat(0);
+  let sum1 = zero;
+  let sum2 = zero;
   const vectorEnd = x + (n / lanes) * 16;
-  let a0 = f64x2.splat(0);
-  let a1 = a0;
-  let a2 = a0;
-  let a3 = a0;
-  let b0 = a0;
-  let b1 = a0;
-  let b2 = a0;
-  let b3 = a0;
+  let a = zero;
+  let b = zero;
   const rest = n & (lanes - 1);
   if (rest) {
     const last = n * sizeof<T>() - 16;
     const mask = lastLanes<T>(rest);
-    a1 = v128.and(v128.load(dy + last), mask);
-    b1 = v128.and(v128.mul<T>(a1, v128.sub<T>(v128.load(x + last), m)), mask);
+    a = v128.and(v128.load(dy + last), mask);
+    b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(x + last), m)), mask);
   }
   do {
     const stop = least(x + chainVectors * 16, vectorEnd);
@@ -150,27 +133,23 @@ export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T): void {
       const g1 = v128.load(dy, 16);
       const g2 = v128.load(dy, 32);
       const g3 = v128.load(dy, 48);
-      a0 = v128.add<T>(a0, g0);
-      b0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), b0);
-      a1 = v128.add<T>(a1, g1);
-      b1 = mulAdd<T>(g1, v128.sub<T>(v128.load(x, 16), m), b1);
-      a2 = v128.add<T>(a2, g2);
-      b2 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), b2);
-      a3 = v128.add<T>(a3, g3);
-      b3 = mulAdd<T>(g3, v128.sub<T>(v128.load(x, 48), m), b3);
+      const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
+      const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
+      a = v128.add<T>(a, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
+      b = v128.add<T>(b, v128.add<T>(p0, p1));
       x += 64;
       dy += 64;
     }
     while (x < stop) {
       const g = v128.load(dy);
-      a0 = v128.add<T>(a0, g);
-      b0 = mulAdd<T>(g, v128.sub<T>(v128.load(x), m), b0);
+      a = v128.add<T>(a, g);
+      b = mulAdd<T>(g, v128.sub<T>(v128.load(x), m), b);
       x += 16;
       dy += 16;
     }
-    sum1 = addWidened<T>(sum1, v128.add<T>(v128.add<T>(a0, a1), v128.add<T>(a2, a3)));
-    sum2 = addWidened<T>(sum2, v128.add<T>(v128.add<T>(b0, b1), v128.add<T>(b2, b3)));
-    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = f64x2.splat(0);
+    sum1 = addWidened<T>(sum1, a);
+    sum2 = addWidened<T>(sum2, b);
+    a = b = zero;
   } while (x < vectorEnd);
   first = across(sum1);
   second = across(sum2);

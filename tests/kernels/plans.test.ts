@@ -45,6 +45,14 @@ test("any plan: the reference's results, whatever the offset and the number of p
 
 const large = {
   "planes of 3 channels": planFrom({ batch: 1, pool: 4, group: 3, channel: 1, inner: 40_000 }),
+  "planes of 3 channels whose last segment is short": planFrom({
+    batch: 1,
+    pool: 2,
+    group: 3,
+    channel: 1,
+    inner: 32_817,
+  }),
+  "short planes of 3 channels": planFrom({ batch: 1, pool: 300, group: 3, channel: 1, inner: 49 }),
   "a few large groups": planFrom({ batch: 1, pool: 1, group: 3, channel: 5, inner: 20_000 }),
   "tiles of small planes": planFrom({ batch: 1, pool: 37, group: 70, channel: 1, inner: 49 }),
   "tiles of channels-last images": planFrom({ batch: 9, pool: 51, group: 5, channel: 3, inner: 1 }),
