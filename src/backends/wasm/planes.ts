@@ -11,14 +11,20 @@ const segmentElements = 32768;
 /** A block of groups whose data over all of pool is at most this stays in a core's second-level cache. */
 const cachedBytes = 1 << 18;
 
-/** Groups of one sample, read and written at once, stay in its first-level cache if they are at most this. */
-const nearestBytes = 1 << 13;
-
 /** From this size on the data comes from memory, and long contiguous reads matter most. */
 const streamedBytes = 1 << 23;
 
-/** Contiguous bytes to read at a time beyond the cache: less cannot keep memory busy. */
+/** Contiguous bytes to read at a time from memory: less cannot keep it busy. */
 const longReadBytes = 200 << 10;
+
+/** The same from the third-level cache. */
+const cachedReadBytes = 48 << 10;
+
+/** Where pool is 1, groups of at most this, or one of twice it, stay in the first-level cache until they are written. */
+const nearestBytes = 1 << 13;
+
+/** Larger groups are taken together up to this: long phases of reading, then of writing. */
+const mostSampleBytes = 1 << 20;
 
 /** Runs of `inner` elements share a statistic and a parameter. Right for every plan, fast from 16 elements on. */
 export const planes: LoopShape = {
@@ -127,16 +133,24 @@ export const planes: LoopShape = {
  * @param streams arrays that are read: 1 forward, 2 backward
  */
 function blockOf(plan: Plan, compute: Compute, streams: number): number {
-  const { batch, pool, group, channel, inner } = plan;
+  const { batch, group, channel, inner } = plan;
   const bytes = elementBytes(compute);
   const most = Math.floor(scratchBytes / Math.max(3 * bytes * channel, 24));
   const threads = threadCount();
   const isUneven = threads > 1 && plan.statistics < 4 * threads && plan.statistics % threads !== 0;
   if (most === 0 || (isUneven && plan.size >= segmentElements)) return 0;
-  const chunkBytes = channel * inner * bytes;
-  const isStreamed = plan.size * bytes * streams >= streamedBytes;
-  const cached = Math.floor((pool === 1 ? nearestBytes : cachedBytes) / (pool * chunkBytes * streams));
-  const long = isStreamed && pool > 1 ? Math.ceil(longReadBytes / (streams * threads * chunkBytes)) : 1;
-  const fair = Math.ceil((batch * group) / (4 * threads));
-  return Math.max(1, Math.min(Math.max(cached, long), fair, most, group));
+  const chunkBytes = channel * inner * bytes * streams;
+  const fair = threads === 1 ? group : Math.ceil((batch * group) / (4 * threads));
+  const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, threads), fair, most, group));
+  return Math.ceil(group / Math.ceil(group / block));
+}
+
+/** How many groups of a sample, of chunkBytes each, to read before they are written: what the caches like best. */
+function groupsAtOnce({ pool, batch, group }: Plan, chunkBytes: number, threads: number): number {
+  if (pool === 1) {
+    return Math.floor((chunkBytes > 2 * nearestBytes ? mostSampleBytes : nearestBytes) / chunkBytes);
+  }
+  const isStreamed = batch * pool * group * chunkBytes >= streamedBytes;
+  const long = Math.ceil((isStreamed ? longReadBytes / threads : cachedReadBytes) / chunkBytes);
+  return Math.max(Math.floor(cachedBytes / (pool * chunkBytes)), long);
 }
