@@ -1,8 +1,10 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { wasm } from "../../src/backends/wasm/wasm.ts";
 import { planFrom } from "../../src/plan/plan.ts";
+import { toFloat64 } from "../../src/tensor/cast.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
 import { byKernels, byReference, caseOf, expectClose, expectSame, normals, plain } from "./helpers.ts";
 
 const extent = fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 9 }));
@@ -81,6 +83,38 @@ test.each(Object.entries(large))("%s: in place and in plain memory", (_, drawn) 
   const needs = { fixed: false, parameters: true };
   wasm.backward!(drawn, plain(given.x, "float32"), dy, statistics, weight, needs, dy);
   expectSame({ dx: Float64Array.from(dy.data) }, { dx: want.dx });
+});
+
+const staged = {
+  "batches of rows": planFrom({ batch: 1200, pool: 1, group: 1, channel: 509, inner: 1 }),
+  "channels over samples": planFrom({ batch: 1, pool: 31, group: 13, channel: 1, inner: 1601 }),
+  "a channel larger than a block": planFrom({ batch: 1, pool: 3, group: 2, channel: 1, inner: 530_001 }),
+  "small planes": planFrom({ batch: 1, pool: 37, group: 331, channel: 1, inner: 49 }),
+  "groups of samples": planFrom({ batch: 2, pool: 1, group: 3, channel: 5, inner: 40_001 }),
+  columns: planFrom({ batch: 1, pool: 2101, group: 257, channel: 1, inner: 1 }),
+  "channels-last groups": planFrom({ batch: 3, pool: 2801, group: 5, channel: 13, inner: 1 }),
+};
+
+describe.each(Object.entries(staged))("%s, block by block", (_, drawn) => {
+  test.each<FloatType>(["float32", "float16"])("%s: the bits of tensors in kernel memory", (type) => {
+    const given = caseOf(drawn, type);
+    const want = byKernels(given);
+    const parameter = (values: Float64Array | null) => values && plain(values, type);
+    const [weight, bias] = [parameter(given.weight), parameter(given.bias)];
+    const [x, dy, y, dx] = [given.x, given.dy, given.x, given.x].map((values) => plain(values, type));
+    const bits = (tensor: Tensor) => Float64Array.from(toFloat64(tensor.data, type));
+    const { moments, statistics } = wasm.forward!(drawn, x, given.eps, { weight, bias }, y);
+    expectSame({ y: bits(y), mean: moments.mean, m2: moments.m2 }, want);
+    const needs = { fixed: false, parameters: true };
+    const { dWeight, dBias } = wasm.backward!(drawn, x, dy, statistics, weight, needs, dx) ?? {};
+    expectSame({ dx: bits(dx), dWeight, dBias }, want);
+    wasm.normalize(drawn, x, statistics, { weight, bias }, y);
+    const { g, gXhat } = wasm.gradSums(drawn, x, dy, statistics, weight);
+    wasm.gradInput(drawn, x, dy, statistics, weight, { ...want, g, gXhat }, dx);
+    expectSame({ y: bits(y), dx: bits(dx), g, gXhat }, want);
+    wasm.backward!(drawn, x, dy, statistics, weight, { fixed: true, parameters: false }, dy);
+    expectSame({ fixedDx: bits(dy) }, want);
+  });
 });
 
 test("an empty plan has no values and touches nothing", () => {

@@ -1,8 +1,9 @@
 import { toFloat64 } from "../../tensor/cast.ts";
 import type { FloatType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { copyElements } from "./copy.ts";
 import { parallel, pointerOf } from "./runtime.ts";
-import { float64At, reserve, view } from "./workspace.ts";
+import { float64At, heapOf, reserve, view } from "./workspace.ts";
 
 /** The element type that kernels compute in, by the ending of their names. */
 export type Compute = "F32" | "F64";
@@ -35,13 +36,13 @@ export function input(tensor: Tensor, compute: Compute): number {
   if (there !== undefined && widening === undefined) return there;
   const pointer = reserve(tensor.size * elementBytes(compute));
   if (widening === undefined) {
-    view(tensor.dtype, pointer, tensor.size).set(tensor.data as Float32Array);
+    copyIn(tensor, pointer);
     return pointer;
   }
   let from = there;
   if (from === undefined) {
     from = reserve(tensor.size * 2);
-    view(tensor.dtype, from, tensor.size).set(tensor.data as Uint16Array);
+    copyIn(tensor, from);
   }
   parallel(widening, [from, pointer], tensor.size, tensor.size);
   return pointer;
@@ -53,10 +54,15 @@ export interface Output {
   readonly tensor: Tensor;
 }
 
-/** Where kernels write what `tensor` is to hold; {@link finishOutput} puts it there. */
-export function output(tensor: Tensor): Output {
+/**
+ * Where kernels write what `tensor` is to hold; {@link finishOutput} puts it there.
+ *
+ * @param over a copy in the workspace that the result may take the place of, or 0
+ */
+export function output(tensor: Tensor, over: number): Output {
   const there = tensor.dtype in narrowings ? undefined : pointerOf(tensor);
-  return { pointer: there ?? reserve(tensor.size * elementBytes(computeOf(tensor))), tensor };
+  if (there !== undefined) return { pointer: there, tensor };
+  return { pointer: over || reserve(tensor.size * elementBytes(computeOf(tensor))), tensor };
 }
 
 /** Completes an output. */
@@ -66,11 +72,16 @@ export function finishOutput({ pointer, tensor }: Output): void {
   if (narrowing !== undefined) {
     const to = there ?? reserve(tensor.size * 2);
     parallel(narrowing, [pointer, to], tensor.size, tensor.size);
-    if (there === undefined)
-      (tensor.data as Uint16Array).set(view(tensor.dtype, to, tensor.size) as Uint16Array);
-  } else if (there === undefined) {
-    (tensor.data as Float32Array).set(view(tensor.dtype, pointer, tensor.size) as Float32Array);
-  }
+    if (there === undefined) copyOut(tensor, to);
+  } else if (there === undefined) copyOut(tensor, pointer);
+}
+
+function copyIn({ data, size }: Tensor, pointer: number): void {
+  copyElements(heapOf(data), pointer / data.BYTES_PER_ELEMENT, data, 0, size);
+}
+
+function copyOut({ data, size }: Tensor, pointer: number): void {
+  copyElements(data, 0, heapOf(data), pointer / data.BYTES_PER_ELEMENT, size);
 }
 
 /** Where kernels find a tensor of any dtype, converted to the type they compute in; 0 where there is none. */

@@ -69,6 +69,8 @@ export interface LoopShape {
   normalize(call: NormalizeCall): void;
   backward(call: BackwardCall): SumsAt;
   gradInput(call: GradInputCall): void;
+  /** Neighbouring groups that are summed together; a call on fewer has other bits. 1 by default. */
+  groupsTogether?(plan: Plan, compute: Compute): number;
 }
 
 /** 1 or 0, as kernels take it. */

@@ -1,12 +1,15 @@
-import { type arrayConstructor, bytesPerElement, type DType, type TypedArray } from "../../tensor/dtype.ts";
-import { allocate, free, kernelMemory } from "../../tensor/memory.ts";
+import { bytesPerElement, type DType } from "../../tensor/dtype.ts";
+import { allocate, free } from "../../tensor/memory.ts";
 import { pointerOf, type Tensor } from "../../tensor/tensor.ts";
+import { copyElements } from "./copy.ts";
+import { parallel } from "./runtime.ts";
+import { heapOf } from "./workspace.ts";
 
-/** Bytes of one operand's block: what one core's cache holds, and long enough for copies to run at full speed. */
-export const blockBytes: number = 1 << 19;
+/** Bytes of a block: in the caches, and long enough for the copies to stream; half as much was 5 to 10 % slower. */
+export const blockBytes: number = 1 << 21;
 
-/** Arrays shorter than this are copied element by element: `subarray` and `set` cost more. */
-const shortLength = 48;
+/** Larger scratch is not kept from one call to the next. */
+const keptBytes = 1 << 22;
 
 /** A part of a tensor: `count` runs of `length` elements, the first at `start`, each `stride` after the one before. */
 export interface Block {
@@ -24,142 +27,134 @@ export interface Operand {
   readonly into?: Tensor<DType>;
 }
 
+const widenings: Readonly<Partial<Record<DType, string>>> = {
+  float16: "widenHalf",
+  bfloat16: "widenBfloat",
+};
+
+const narrowings: Readonly<Partial<Record<DType, string>>> = {
+  float16: "narrowHalf",
+  bfloat16: "narrowBfloat",
+};
+
+/** Whether kernels cannot take a tensor from where it is: an array of JavaScript's, or of 16-bit elements. */
+export function needsStage(tensor: Tensor<DType>): boolean {
+  return tensor.dtype in widenings || pointerOf(tensor) === undefined;
+}
+
 /**
  * Runs `kernel` once for each block, with the address of each operand's elements of that block.
  *
  * Elements in arrays are copied into a scratch of the block's size and, where written, back: they travel
- * through main memory once. Runs are packed there, one after the other. A tensor in kernel memory is used where
- * it is if the block is one run; if there are several it is packed as the arrays are, so that the kernel sees one layout.
+ * through main memory once. Runs are packed there, one after the other; 16-bit elements become float32. A tensor in
+ * kernel memory is used where it is if the block is one run; if there are several it is packed as the arrays are, so
+ * that the kernel sees one layout.
  */
-export function runBlocks(
+export function runBlocks<B extends Block>(
   operands: readonly Operand[],
-  blocks: Iterable<Block>,
-  kernel: (pointers: readonly number[], block: Block) => void,
+  blocks: Iterable<B>,
+  kernel: (pointers: readonly number[], block: B) => void,
 ): void {
   const sources = operands.map(sourceOf);
   const pointers = new Array<number>(operands.length).fill(0);
-  for (const block of blocks) {
-    const elements = block.length * block.count;
-    // All slots first: making one can move the memory that `heap` looks at.
-    for (let i = 0; i < sources.length; i++) {
-      const { pointer, bytes } = sources[i];
-      if (pointer !== undefined && !isStaged(sources[i], block)) pointers[i] = pointer + block.start * bytes;
-      else pointers[i] = slot(i, elements * bytes);
-    }
-    for (let i = 0; i < sources.length; i++) {
-      if (operands[i].access !== "write" && isStaged(sources[i], block)) {
-        copyIn(sources[i], block, pointers[i]);
+  try {
+    for (const block of blocks) {
+      // All slots first: making one can move the memory that `heap` looks at.
+      for (let i = 0; i < sources.length; i++) pointers[i] = addressFor(sources[i], i, block);
+      for (let i = 0; i < sources.length; i++) {
+        if (operands[i].access !== "write" && isStaged(sources[i], block)) fetch(sources[i], i, block);
+      }
+      kernel(pointers, block);
+      for (let i = 0; i < sources.length; i++) {
+        if (operands[i].access !== "read" && isStaged(sources[i], block)) putBack(sources[i], i, block);
       }
     }
-    kernel(pointers, block);
-    for (let i = 0; i < sources.length; i++) {
-      if (operands[i].access !== "read" && isStaged(sources[i], block)) {
-        copyOut(sources[i].into, sources[i].bytes, block, pointers[i]);
-      }
-    }
+  } finally {
+    releaseSlots();
   }
-}
-
-/** Blocks of whole rows: [0, rows) in order, each block a multiple of `unit` rows but the last. */
-export function rowBlocks(rows: number, rowLength: number, bytes: number, unit = 1): Block[] {
-  const fitting = Math.floor(blockBytes / (rowLength * bytes * unit)) * unit;
-  const each = Math.max(unit, fitting);
-  const blocks: Block[] = [];
-  for (let row = 0; row < rows; row += each) {
-    const length = Math.min(each, rows - row) * rowLength;
-    blocks.push({ start: row * rowLength, length, count: 1, stride: length });
-  }
-  return blocks;
-}
-
-/**
- * Blocks of whole planes: of an array [samples, planes, planeLength], the same planes of every sample.
- *
- * @param mostBytes largest block; undefined is returned where one plane of all samples does not fit, which then needs
- *   its statistics in a pass of its own
- */
-export function planeBlocks(
-  samples: number,
-  planes: number,
-  planeLength: number,
-  bytes: number,
-  mostBytes: number = 4 * blockBytes,
-): Block[] | undefined {
-  const one = samples * planeLength * bytes;
-  if (one > mostBytes) return undefined;
-  const each = Math.max(1, Math.min(planes, Math.floor(mostBytes / one)));
-  const blocks: Block[] = [];
-  for (let plane = 0; plane < planes; plane += each) {
-    const length = Math.min(each, planes - plane) * planeLength;
-    blocks.push({ start: plane * planeLength, length, count: samples, stride: planes * planeLength });
-  }
-  return blocks;
 }
 
 interface Source {
-  readonly data: TypedArray;
-  readonly into: TypedArray;
+  readonly from: Tensor<DType>;
+  readonly into: Tensor<DType>;
+  /** Where kernels can work without a copy, if the block is one run. */
   readonly pointer: number | undefined;
+  /** Bytes of a stored element. */
   readonly bytes: number;
+  readonly isHalf: boolean;
 }
 
-function sourceOf({ tensor, into }: Operand): Source {
-  const { data } = tensor;
-  const pointer = into === undefined ? pointerOf(tensor) : undefined;
-  return { data, into: into === undefined ? data : into.data, pointer, bytes: bytesPerElement(tensor.dtype) };
+function sourceOf({ tensor, into = tensor }: Operand): Source {
+  const isHalf = tensor.dtype in widenings;
+  const pointer = into === tensor && !isHalf ? pointerOf(tensor) : undefined;
+  return { from: tensor, into, pointer, bytes: bytesPerElement(tensor.dtype), isHalf };
 }
 
 function isStaged({ pointer }: Source, block: Block): boolean {
   return pointer === undefined || block.count > 1;
 }
 
-function copyIn({ data, bytes }: Source, { start, length, count, stride }: Block, pointer: number): void {
+function addressFor(source: Source, index: number, block: Block): number {
+  if (source.pointer !== undefined && block.count === 1) return source.pointer + block.start * source.bytes;
+  const elements = block.length * block.count;
+  if (source.isHalf) slot(2 * index + 1, elements * 2);
+  return slot(2 * index, elements * (source.isHalf ? 4 : source.bytes));
+}
+
+function fetch({ from, bytes, isHalf }: Source, index: number, block: Block): void {
+  const { start, length, count, stride } = block;
+  const there = isHalf && count === 1 ? pointerOf(from) : undefined;
+  const to = slots[2 * index + (isHalf ? 1 : 0)].pointer;
+  if (there === undefined) {
+    const { data } = from;
+    const heap = heapOf(data);
+    for (let run = 0; run < count; run++) {
+      copyElements(heap, to / bytes + run * length, data, start + run * stride, length);
+    }
+  }
+  if (isHalf) {
+    const elements = length * count;
+    const at = there === undefined ? to : there + start * bytes;
+    parallel(widenings[from.dtype] as string, [at, slots[2 * index].pointer], elements);
+  }
+}
+
+function putBack({ into, bytes, isHalf }: Source, index: number, block: Block): void {
+  const { start, length, count, stride } = block;
+  let at = slots[2 * index].pointer;
+  if (isHalf) {
+    const there = count === 1 ? pointerOf(into) : undefined;
+    const to = there === undefined ? slots[2 * index + 1].pointer : there + start * bytes;
+    parallel(narrowings[into.dtype] as string, [at, to], length * count);
+    if (there !== undefined) return;
+    at = to;
+  }
+  const { data } = into;
   const heap = heapOf(data);
   for (let run = 0; run < count; run++) {
-    copyInto(heap, pointer / bytes + run * length, data, start + run * stride, length);
+    copyElements(data, start + run * stride, heap, at / bytes + run * length, length);
   }
 }
 
-function copyOut(
-  into: TypedArray,
-  bytes: number,
-  { start, length, count, stride }: Block,
-  pointer: number,
-): void {
-  const heap = heapOf(into);
-  for (let run = 0; run < count; run++) {
-    copyInto(into, start + run * stride, heap, pointer / bytes + run * length, length);
-  }
-}
-
-function copyInto(to: TypedArray, at: number, from: TypedArray, first: number, length: number): void {
-  if (length < shortLength) for (let i = 0; i < length; i++) to[at + i] = from[first + i];
-  else (to as Float64Array).set(from.subarray(first, first + length) as Float64Array, at);
-}
-
+/** For each operand a scratch for its elements, and one for 16-bit elements on their way. */
 const slots: { pointer: number; bytes: number }[] = [];
 
-/** The scratch of the operand at this place in its call, kept from call to call. */
 function slot(index: number, bytes: number): number {
-  let held = slots[index];
-  if (held === undefined || held.bytes < bytes) {
+  while (slots.length <= index) slots.push({ pointer: 0, bytes: 0 });
+  const held = slots[index];
+  if (held.bytes < bytes) {
     const pointer = allocate(bytes);
-    if (held !== undefined) free(held.pointer);
-    held = { pointer, bytes };
-    slots[index] = held;
+    if (held.bytes > 0) free(held.pointer);
+    held.pointer = pointer;
+    held.bytes = bytes;
   }
   return held.pointer;
 }
 
-const heaps = new Map<unknown, TypedArray>();
-
-/** All of kernel memory as an array of the same kind; growth makes it anew. */
-function heapOf(array: TypedArray): TypedArray {
-  const { buffer } = kernelMemory();
-  const known = heaps.get(array.constructor);
-  if (known !== undefined && known.buffer === buffer) return known;
-  const Kind = array.constructor as ReturnType<typeof arrayConstructor>;
-  const heap = new Kind(buffer, 0, Math.floor(buffer.byteLength / array.BYTES_PER_ELEMENT)) as TypedArray;
-  heaps.set(array.constructor, heap);
-  return heap;
+function releaseSlots(): void {
+  for (const held of slots) {
+    if (held.bytes <= keptBytes) continue;
+    free(held.pointer);
+    held.bytes = 0;
+  }
 }

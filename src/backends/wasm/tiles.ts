@@ -48,6 +48,8 @@ export const tiles: LoopShape = {
   gradInput(call) {
     columns.gradInput(call);
   },
+
+  groupsTogether: ({ group }) => group,
 };
 
 /** Whether tiles suit a plan; it follows from the plan alone, since the bits of the sums depend on it. */

@@ -12,10 +12,11 @@ import {
 } from "../backend.ts";
 import { reference } from "../reference/reference.ts";
 import { columns } from "./columns.ts";
-import { type Compute, computeOf, doubles, finishOutput, input, output, parameter } from "./operands.ts";
+import { type Compute, computeOf, doubles, parameter } from "./operands.ts";
 import { planes } from "./planes.ts";
 import type { LoopShape, StatisticsAt, SumsAt } from "./request.ts";
 import { rows } from "./rows.ts";
+import * as staged from "./staged.ts";
 import { suitsTiles, tiles } from "./tiles.ts";
 import { copyOf, float64At, releaseAll, reserve } from "./workspace.ts";
 
@@ -41,13 +42,9 @@ export const wasm: Backend = {
     if (plan.size === 0) return;
     inCall(() => {
       const compute = computeOf(x);
-      const y = output(out);
-      shapeOf(plan, compute).normalize({
-        ...{ plan, compute, x: input(x, compute), y: y.pointer },
-        ...{ weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) },
-        ...statisticsAt(statistics),
-      });
-      finishOutput(y);
+      const parameters = { weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) };
+      const call = { plan, compute, ...parameters, ...statisticsAt(statistics) };
+      staged.normalize(shapeOf(plan, compute), call, x, out);
     });
   },
 
@@ -55,17 +52,12 @@ export const wasm: Backend = {
     if (plan.size === 0) return reference.gradSums(plan, x, dy, statistics, weight);
     return inCall(() => {
       const compute = computeOf(x);
-      const sums = shapeOf(plan, compute).backward({
-        ...{
-          plan,
-          compute,
-          x: input(x, compute),
-          dy: input(dy, compute),
-          dx: 0,
-          weight: parameter(weight, compute),
-        },
-        ...{ ...statisticsAt(statistics), fixed: false, parameters: true },
-      });
+      const needs = { fixed: false, parameters: true };
+      const call = {
+        ...{ plan, compute, weight: parameter(weight, compute) },
+        ...{ ...statisticsAt(statistics), ...needs },
+      };
+      const sums = staged.backward(shapeOf(plan, compute), call, x, dy, null);
       return { ...parameterGrads(plan, sums), ...statisticSums(plan, sums, weight) };
     });
   },
@@ -78,20 +70,11 @@ export const wasm: Backend = {
     }
     inCall(() => {
       const compute = computeOf(x);
-      const dx = output(out);
-      shapeOf(plan, compute).gradInput({
-        ...{
-          plan,
-          compute,
-          x: input(x, compute),
-          dy: input(dy, compute),
-          dx: dx.pointer,
-          weight: parameter(weight, compute),
-        },
-        ...statisticsAt(statistics),
+      const call = {
+        ...{ plan, compute, weight: parameter(weight, compute), ...statisticsAt(statistics) },
         sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
-      });
-      finishOutput(dx);
+      };
+      staged.gradInput(shapeOf(plan, compute), call, x, dy, out);
     });
   },
 
@@ -112,20 +95,11 @@ export const wasm: Backend = {
     }
     return inCall(() => {
       const compute = computeOf(x);
-      const dx = output(out);
-      const sums = shapeOf(plan, compute).backward({
-        ...{
-          plan,
-          compute,
-          x: input(x, compute),
-          dy: input(dy, compute),
-          dx: dx.pointer,
-          weight: parameter(weight, compute),
-        },
-        ...statisticsAt(statistics),
-        ...needs,
-      });
-      finishOutput(dx);
+      const call = {
+        ...{ plan, compute, weight: parameter(weight, compute) },
+        ...{ ...statisticsAt(statistics), ...needs },
+      };
+      const sums = staged.backward(shapeOf(plan, compute), call, x, dy, out);
       return needs.parameters ? parameterGrads(plan, sums) : null;
     });
   },
@@ -151,13 +125,10 @@ function forward(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor
   const mean = reserve(n * 24);
   const m2 = mean + n * 8;
   const rstd = m2 + n * 8;
-  const y = out === null ? null : output(out);
   const weight = parameter(affine.weight, compute);
   const bias = parameter(affine.bias, compute);
-  const from = input(x, compute);
-  const to = y === null ? 0 : y.pointer;
-  shapeOf(plan, compute).forward({ plan, compute, x: from, y: to, weight, bias, mean, m2, rstd, eps });
-  if (y !== null) finishOutput(y);
+  const call = { plan, compute, weight, bias, mean, m2, rstd, eps };
+  staged.forward(shapeOf(plan, compute), call, x, out);
   const means = copyOf(mean, n);
   return {
     moments: { count: plan.count, mean: means, m2: copyOf(m2, n) },

@@ -1,4 +1,4 @@
-import { arrayConstructor, type DataOf, type DType } from "../../tensor/dtype.ts";
+import { arrayConstructor, type DataOf, type DType, type TypedArray } from "../../tensor/dtype.ts";
 import { allocate, free, memoryBuffer } from "./runtime.ts";
 
 // Memory for the length of one call: staged operands, statistics, partial sums. One block serves call after call;
@@ -7,6 +7,7 @@ let base = 0;
 let capacity = 0;
 let used = 0;
 let needed = 0;
+let mostNeeded = 0;
 const extra: number[] = [];
 
 /** A larger block is not kept from one call to the next. */
@@ -22,19 +23,30 @@ export function reserve(bytes: number): number {
   return pointer;
 }
 
+/** Runs a part of a call; what it reserves ends with it, but for blocks of its own, which live on to the call's end. */
+export function inPart(run: () => void): void {
+  const before = { used, needed };
+  run();
+  mostNeeded = Math.max(mostNeeded, needed);
+  used = before.used;
+  needed = before.needed;
+}
+
 /** Ends the life of everything reserved. */
 export function releaseAll(): void {
   if (extra.length > 0) {
     for (const pointer of extra) free(pointer);
     extra.length = 0;
-    if (needed <= keptBytes) {
+    const wanted = Math.max(needed, mostNeeded);
+    if (wanted <= keptBytes) {
       if (capacity > 0) free(base);
-      base = allocate(needed);
-      capacity = needed;
+      base = allocate(wanted);
+      capacity = wanted;
     }
   }
   used = 0;
   needed = 0;
+  mostNeeded = 0;
 }
 
 function takeExtra(bytes: number): number {
@@ -51,6 +63,19 @@ export function view<D extends DType>(dtype: D, pointer: number, n: number): Dat
 /** The n float64 at an address. */
 export function float64At(pointer: number, n: number): Float64Array {
   return new Float64Array(memoryBuffer(), pointer, n);
+}
+
+const heaps = new Map<unknown, TypedArray>();
+
+/** All of kernel memory as an array of the same kind; growth makes it anew. */
+export function heapOf(array: TypedArray): TypedArray {
+  const buffer = memoryBuffer();
+  const known = heaps.get(array.constructor);
+  if (known !== undefined && known.buffer === buffer) return known;
+  const Kind = array.constructor as ReturnType<typeof arrayConstructor>;
+  const heap = new Kind(buffer, 0, Math.floor(buffer.byteLength / array.BYTES_PER_ELEMENT)) as TypedArray;
+  heaps.set(array.constructor, heap);
+  return heap;
 }
 
 let whole: Float64Array = new Float64Array(0);
