@@ -168,10 +168,10 @@ function parameterGradient(parameter: Tensor, values: Float64Array): Tensor {
 
 function fixedStatistics(request: Request, mean: Tensor, variance: Tensor): Statistics {
   const eps = finiteNumber(request.who, "eps", request.eps);
-  return {
-    mean: toFloat64(mean.data, mean.dtype).slice(),
-    rstd: toFloat64(variance.data, variance.dtype).map((value) => 1 / Math.sqrt(value + eps)),
-  };
+  const variances = toFloat64(variance.data, variance.dtype);
+  const rstd = new Float64Array(variances.length);
+  for (let s = 0; s < rstd.length; s++) rstd[s] = 1 / Math.sqrt(variances[s] + eps);
+  return { mean: new Float64Array(toFloat64(mean.data, mean.dtype)), rstd };
 }
 
 function savedFrom(request: Request, statistics: Statistics, fixed: boolean, backend: Backend): Saved {

@@ -87,8 +87,10 @@ export function instanceNormForward(who: string, x: TensorLike, options: Instanc
   const ddof = runningDdof(who, options);
   const { y, backward, moments } = normalizeByBatch(request);
   if (moments.count > 0 && plan.batch > 0) {
-    updateRunning(runningMean, meanOverBatch(plan, moments.mean), weight);
-    updateRunning(runningVar, meanOverBatch(plan, varianceOf(moments, ddof)), weight);
+    if (runningMean !== null) updateRunning(runningMean, meanOverBatch(plan, moments.mean), weight);
+    if (runningVar !== null) {
+      updateRunning(runningVar, meanOverBatch(plan, varianceOf(moments, ddof)), weight);
+    }
   }
   return { y, backward };
 }
@@ -96,10 +98,9 @@ export function instanceNormForward(who: string, x: TensorLike, options: Instanc
 /** Mean over the batch of statistics indexed [batch, group]. */
 function meanOverBatch({ batch, group }: Plan, perInstance: Float64Array): Float64Array {
   const mean = new Float64Array(group);
-  perInstance.forEach((value, s) => {
-    mean[s % group] += value;
-  });
-  return mean.map((sum) => sum / batch);
+  for (let s = 0; s < perInstance.length; s++) mean[s % group] += perInstance[s];
+  for (let g = 0; g < group; g++) mean[g] /= batch;
+  return mean;
 }
 
 function instanceNormRequest(who: string, input: TensorLike, options: InstanceNormOptions): Request {

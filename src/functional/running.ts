@@ -29,7 +29,11 @@ export function runningDdof(who: string, { runningVarianceDdof = 1 }: RunningOpt
 /** running = (1 - weight) * running + weight * batch, rounded once to the dtype of `running`. */
 export function updateRunning(running: Tensor | null, batch: Float64Array, weight: number): void {
   if (running === null) return;
-  const old = toFloat64(running.data, running.dtype);
-  const updated = batch.map((value, s) => (1 - weight) * old[s] + weight * value);
-  storeFloat64(updated, running.data, running.dtype);
+  const { data, dtype } = running;
+  // Where JavaScript rounds by itself, arrays in between would take longer than the sums.
+  const isDirect = dtype === "float32" || dtype === "float64";
+  const old = isDirect ? (data as Float32Array) : toFloat64(data, dtype);
+  const updated = isDirect ? old : new Float64Array(batch.length);
+  for (let s = 0; s < batch.length; s++) updated[s] = (1 - weight) * old[s] + weight * batch[s];
+  if (!isDirect) storeFloat64(updated as Float64Array, data, dtype);
 }

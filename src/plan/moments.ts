@@ -39,8 +39,10 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
  *
  * @param ddof 0 for the biased (population) variance, 1 for the unbiased (sample) one
  */
-export function varianceOf(moments: Moments, ddof: 0 | 1): Float64Array {
+export function varianceOf({ count, m2 }: Moments, ddof: 0 | 1): Float64Array {
   // As frameworks do it, n / (n - 1) times the biased variance: NaN, not Infinity, for a single value.
-  const unbias = ddof === 0 ? 1 : moments.count / (moments.count - 1);
-  return moments.m2.map((m2) => (m2 / moments.count) * unbias);
+  const unbias = ddof === 0 ? 1 : count / (count - 1);
+  const variance = new Float64Array(m2.length);
+  for (let s = 0; s < m2.length; s++) variance[s] = (m2[s] / count) * unbias;
+  return variance;
 }

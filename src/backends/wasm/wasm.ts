@@ -129,10 +129,12 @@ function forward(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor
   const bias = parameter(affine.bias, compute);
   const call = { plan, compute, weight, bias, mean, m2, rstd, eps };
   staged.forward(shapeOf(plan, compute), call, x, out);
-  const means = copyOf(mean, n);
+  // One buffer for all three: it is the buffers that cost.
+  const copy = copyOf(mean, n * 3);
+  const means = copy.subarray(0, n);
   return {
-    moments: { count: plan.count, mean: means, m2: copyOf(m2, n) },
-    statistics: { mean: means, rstd: copyOf(rstd, n) },
+    moments: { count: plan.count, mean: means, m2: copy.subarray(n, n * 2) },
+    statistics: { mean: means, rstd: copy.subarray(n * 2) },
   };
 }
 
