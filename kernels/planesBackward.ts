@@ -6,16 +6,21 @@ import { segmentElements } from "./planesForward";
 import { isShort, shortGradInput, shortGradientSums } from "./shortRuns";
 import { first, gradientSums, second } from "./sums";
 
-/** For each of `count` neighbouring runs of n elements: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)). */
-function addGradSums<T>(x: usize, dy: usize, n: usize, count: usize, mean: T, sums: usize): void {
-  if (isShort<T>(n)) return shortGradientSums<T>(x, dy, n, count, mean, sums);
-  for (let i: usize = 0; i < count; i++, sums += 16) {
-    for (let left = n; left > 0; ) {
-      const part = least(left, segmentElements);
-      addGradSegment<T>(x, dy, part, mean, sums);
-      x += part * sizeof<T>();
-      dy += part * sizeof<T>();
-      left -= part;
+/**
+ * For each of groups * channel neighbouring runs of n elements: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)).
+ * `means` are float64, one for each group.
+ */
+function addGradSums<T>(x: usize, dy: usize, n: usize, groups: usize, channel: usize, means: usize, sums: usize): void {
+  if (isShort<T>(n)) return shortGradientSums<T>(x, dy, n, groups, channel, means, sums);
+  for (let g: usize = 0; g < groups; g++, means += 8) {
+    for (let c: usize = 0; c < channel; c++, sums += 16) {
+      for (let left = n; left > 0; ) {
+        const part = least(left, segmentElements);
+        addGradSegment<T>(x, dy, part, <T>load<f64>(means), sums);
+        x += part * sizeof<T>();
+        dy += part * sizeof<T>();
+        left -= part;
+      }
     }
   }
 }
@@ -67,12 +72,8 @@ export function planesBackward<T>(
     const itemSums = sums + (((b * group + g0) * channel) << 4);
     memory.fill(itemSums, 0, parameters << 4);
     for (let p: usize = 0; p < pool; p++) {
-      let at = offset + p * stride;
-      for (let g: usize = 0; g < groups; g++) {
-        const center = <T>load<f64>(mean + statistic + (g << 3));
-        addGradSums<T>(x + at, dy + at, inner, channel, center, itemSums + ((g * channel) << 4));
-        at += chunk * sizeof<T>();
-      }
+      const at = offset + p * stride;
+      addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums);
     }
     scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
     if (!dx) continue;
@@ -91,20 +92,32 @@ export function planesBackward<T>(
       );
     }
     for (let p = pool; p > 0; p--) {
-      let at = offset + (p - 1) * stride;
-      for (let g: usize = 0; g < groups; g++) {
-        const center = <T>load<f64>(mean + statistic + (g << 3));
-        let from = table + g * channel * 3 * sizeof<T>();
-        if (isShort<T>(inner) && !fixed) {
-          shortGradInput<T>(x + at, dy + at, dx + at, inner, channel, center, from);
-          at += chunk * sizeof<T>();
-          continue;
-        }
-        for (let c: usize = 0; c < channel; c++, from += 3 * sizeof<T>()) {
-          applyRun<T>(x + at, dy + at, dx + at, inner, center, from, fixed);
-          at += inner * sizeof<T>();
-        }
-      }
+      const at = offset + (p - 1) * stride;
+      applyRuns<T>(x + at, dy + at, dx + at, inner, groups, channel, mean + statistic, table, fixed);
+    }
+  }
+}
+
+/** dx of groups * channel neighbouring runs; `means` are float64, one for each group; table: three T for each run. */
+function applyRuns<T>(
+  x: usize,
+  dy: usize,
+  dx: usize,
+  n: usize,
+  groups: usize,
+  channel: usize,
+  means: usize,
+  table: usize,
+  fixed: i32,
+): void {
+  if (isShort<T>(n) && !fixed) return shortGradInput<T>(x, dy, dx, n, groups, channel, means, table);
+  const bytes = n * sizeof<T>();
+  for (let g: usize = 0; g < groups; g++, means += 8) {
+    for (let c: usize = 0; c < channel; c++, table += 3 * sizeof<T>()) {
+      applyRun<T>(x, dy, dx, n, <T>load<f64>(means), table, fixed);
+      x += bytes;
+      dy += bytes;
+      dx += bytes;
     }
   }
 }
@@ -142,10 +155,10 @@ export function planesGradSegments<T>(
     const s = (run / (parameters * pool)) * group + (run % parameters) / channel;
     const at = (run * inner + start) * sizeof<T>();
     memory.fill(sums + (item << 4), 0, 16);
-    const center = <T>load<f64>(mean + (s << 3));
+    const center = mean + (s << 3);
     // The last segment of a long run may be short, but is added like the others.
-    if (segments == 1) addGradSums<T>(x + at, dy + at, inner, 1, center, sums + (item << 4));
-    else addGradSegment<T>(x + at, dy + at, least(segmentElements, inner - start), center, sums + (item << 4));
+    if (segments == 1) addGradSums<T>(x + at, dy + at, inner, 1, 1, center, sums + (item << 4));
+    else addGradSegment<T>(x + at, dy + at, least(segmentElements, inner - start), <T>load<f64>(center), sums + (item << 4));
   }
 }
 

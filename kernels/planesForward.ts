@@ -10,6 +10,9 @@ import { first, second, shiftedSums, squareSum } from "./sums";
 // Long chunks are summed in segments of fixed length, so that threads may take them apart.
 export const segmentElements: usize = 32768;
 
+// Parameters whose coefficients are worked out once for all runs of a batch index: 64 KiB of scratch hold more.
+const tableParameters: usize = 2048;
+
 /**
  * For each of `count` neighbouring parts of n elements: the float64 pair at `sums` += sum(x - shift), sum((x - shift)^2), or
  * sum(x^2) and nothing where not centered. `shifts` are float64.
@@ -75,14 +78,8 @@ export function planesForward<T>(
     if (!y) continue;
     const table = scratch;
     const parameters = groups * channel;
-    let to = table;
-    for (let g: usize = 0; g < groups; g++) {
-      const center = load<f64>(mean + statistic + (g << 3));
-      const r = load<f64>(rstd + statistic + (g << 3));
-      for (let i = (g0 + g) * channel, stop = i + channel; i < stop; i++, to += 3 * sizeof<T>()) {
-        storeCoefficients<T>(to, center, r, weight, bias, i);
-      }
-    }
+    const from = g0 * channel;
+    storeTable<T>(table, mean, rstd, b * group, weight, bias, from, from + parameters, channel);
     for (let p = pool; p > 0; p--) {
       let at = offset + (p - 1) * stride;
       if (isShort<T>(inner)) {
@@ -90,7 +87,7 @@ export function planesForward<T>(
         continue;
       }
       for (let t = table, stop = table + parameters * 3 * sizeof<T>(); t < stop; t += 3 * sizeof<T>()) {
-        normalizeRun<T>(x + at, y + at, inner, load<T>(t), load<T>(t, sizeof<T>()), load<T>(t, 2 * sizeof<T>()));
+        normalizeBy<T>(x + at, y + at, inner, t);
         at += inner * sizeof<T>();
       }
     }
@@ -241,14 +238,49 @@ export function planesNormalize<T>(
 ): void {
   const parameters = group * channel;
   const bytes = inner * sizeof<T>();
+  const isTabled = isShort<T>(inner) && parameters <= tableParameters;
+  let tabled: usize = usize.MAX_VALUE;
   for (let run = begin; run < end; ) {
     const first = run % parameters;
     const b = run / (parameters * pool);
-    let at = run * bytes;
-    for (let i = first, stop = least(parameters, first + end - run); i < stop; i++, run++, at += bytes) {
-      const s = (b * group + (channel == 1 ? i : i / channel)) << 3;
-      storeCoefficients<T>(scratch, load<f64>(mean + s), load<f64>(rstd + s), weight, bias, i);
-      normalizeRun<T>(x + at, y + at, inner, load<T>(scratch), load<T>(scratch, sizeof<T>()), load<T>(scratch, 2 * sizeof<T>()));
+    const count = least(parameters - first, end - run);
+    const at = run * bytes;
+    if (isTabled) {
+      if (tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, 0, parameters, channel);
+      tabled = b;
+      shortNormalize<T>(x + at, y + at, inner, count, scratch + first * 3 * sizeof<T>());
+    } else {
+      for (let i: usize = 0; i < count; i++) {
+        storeTable<T>(scratch, mean, rstd, b * group, weight, bias, first + i, first + i + 1, channel);
+        normalizeBy<T>(x + at + i * bytes, y + at + i * bytes, inner, scratch);
+      }
     }
+    run += count;
   }
+}
+
+/** The coefficients of parameters [from, to) of the batch index whose statistics begin at `start`. */
+// @ts-ignore: decorator
+@inline
+function storeTable<T>(
+  table: usize,
+  mean: usize,
+  rstd: usize,
+  start: usize,
+  weight: usize,
+  bias: usize,
+  from: usize,
+  to: usize,
+  channel: usize,
+): void {
+  for (let i = from; i < to; i++, table += 3 * sizeof<T>()) {
+    const s = (start + (channel == 1 ? i : i / channel)) << 3;
+    storeCoefficients<T>(table, load<f64>(mean + s), load<f64>(rstd + s), weight, bias, i);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function normalizeBy<T>(x: usize, y: usize, n: usize, table: usize): void {
+  normalizeRun<T>(x, y, n, load<T>(table), load<T>(table, sizeof<T>()), load<T>(table, 2 * sizeof<T>()));
 }

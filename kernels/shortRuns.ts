@@ -61,40 +61,45 @@ export function shortShiftedSums<T>(x: usize, n: usize, count: usize, shifts: us
   }
 }
 
-/** For each of `count` runs that share a mean: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)). */
-export function shortGradientSums<T>(x: usize, dy: usize, n: usize, count: usize, mean: T, sums: usize): void {
+/**
+ * For each of groups * channel runs: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)). `means` are float64, one for
+ * each group.
+ */
+export function shortGradientSums<T>(x: usize, dy: usize, n: usize, groups: usize, channel: usize, means: usize, sums: usize): void {
   const rest = n & (lanesOf<T>() - 1);
   const mask = lastLanes<T>(rest);
   const bytes = n * sizeof<T>();
   const blockBytes = bytes & ~63;
   const vectorBytes = bytes & ~15;
-  const m = v128.splat<T>(mean);
   const from = dy - x;
-  for (const stop = sums + count * 16; sums < stop; sums += 16) {
-    const end = x + bytes;
-    let a = f64x2.splat(0);
-    let b = a;
-    if (rest) {
-      a = v128.and(v128.load(end + from - 16), mask);
-      b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(end - 16), m)), mask);
+  for (const last = means + groups * 8; means < last; means += 8) {
+    const m = v128.splat<T>(<T>load<f64>(means));
+    for (const stop = sums + channel * 16; sums < stop; sums += 16) {
+      const end = x + bytes;
+      let a = f64x2.splat(0);
+      let b = a;
+      if (rest) {
+        a = v128.and(v128.load(end + from - 16), mask);
+        b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(end - 16), m)), mask);
+      }
+      for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
+        const g0 = v128.load(x + from);
+        const g1 = v128.load(x + from, 16);
+        const g2 = v128.load(x + from, 32);
+        const g3 = v128.load(x + from, 48);
+        const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
+        const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
+        a = v128.add<T>(a, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
+        b = v128.add<T>(b, v128.add<T>(p0, p1));
+      }
+      for (const vectorEnd = x + vectorBytes - blockBytes; x < vectorEnd; x += 16) {
+        const g = v128.load(x + from);
+        a = v128.add<T>(a, g);
+        b = mulAdd<T>(g, v128.sub<T>(v128.load(x), m), b);
+      }
+      addPair<T>(sums, a, b);
+      x = end;
     }
-    for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
-      const g0 = v128.load(x + from);
-      const g1 = v128.load(x + from, 16);
-      const g2 = v128.load(x + from, 32);
-      const g3 = v128.load(x + from, 48);
-      const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
-      const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
-      a = v128.add<T>(a, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
-      b = v128.add<T>(b, v128.add<T>(p0, p1));
-    }
-    for (const vectorEnd = x + vectorBytes - blockBytes; x < vectorEnd; x += 16) {
-      const g = v128.load(x + from);
-      a = v128.add<T>(a, g);
-      b = mulAdd<T>(g, v128.sub<T>(v128.load(x), m), b);
-    }
-    addPair<T>(sums, a, b);
-    x = end;
   }
 }
 
@@ -125,33 +130,38 @@ export function shortNormalize<T>(x: usize, y: usize, n: usize, count: usize, ta
   }
 }
 
-/** For each of `count` runs that share a mean: dx = dy * a + ((x - mean) * b + c); `table` holds a, b and c of each run. */
-export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, count: usize, mean: T, table: usize): void {
+/**
+ * For each of groups * channel runs: dx = dy * a + ((x - mean) * b + c). `means` are float64, one for each group; `table` holds
+ * a, b and c of each run.
+ */
+export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, groups: usize, channel: usize, means: usize, table: usize): void {
   const blockBytes = (n * sizeof<T>()) & ~63;
   const bytes = n * sizeof<T>();
   const from = dy - x;
   const to = dx - x;
-  const m = v128.splat<T>(mean);
-  for (const stop = table + count * 3 * sizeof<T>(); table < stop; table += 3 * sizeof<T>()) {
-    const a = v128.splat<T>(load<T>(table));
-    const b = v128.splat<T>(load<T>(table, sizeof<T>()));
-    const c = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
-    const end = x + bytes;
-    const last = mulAdd<T>(v128.load(end + from - 16), a, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), b, c));
-    for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
-      const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
-      const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
-      const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
-      const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
-      v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
-      v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
-      v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
-      v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
+  for (const lastMean = means + groups * 8; means < lastMean; means += 8) {
+    const m = v128.splat<T>(<T>load<f64>(means));
+    for (const stop = table + channel * 3 * sizeof<T>(); table < stop; table += 3 * sizeof<T>()) {
+      const a = v128.splat<T>(load<T>(table));
+      const b = v128.splat<T>(load<T>(table, sizeof<T>()));
+      const c = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
+      const end = x + bytes;
+      const last = mulAdd<T>(v128.load(end + from - 16), a, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), b, c));
+      for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
+        const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
+        const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
+        const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
+        const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
+        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
+        v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
+        v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
+        v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
+      }
+      for (; x + 16 < end; x += 16) {
+        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c)));
+      }
+      v128.store(end + to - 16, last);
+      x = end;
     }
-    for (; x + 16 < end; x += 16) {
-      v128.store(x + to, mulAdd<T>(v128.load(x + from), a, mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c)));
-    }
-    v128.store(end + to - 16, last);
-    x = end;
   }
 }
