@@ -10,7 +10,7 @@ import { columnsMeans, columnsGradSums, columnsGradMerge, columnsGradCoefficient
 export { narrowBfloat, narrowHalf, widenBfloat, widenHalf } from "./convert";
 import { tilesBackward, tilesForward } from "./tiles";
 import { expandParameters } from "./expand";
-export { mergeSums } from "./merge";
+export { mergePairs, mergeSums } from "./merge";
 
 export function planesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
   planesForward<f32>(x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, centered, eps, scratch, begin, end);

@@ -1,5 +1,5 @@
 // Tiles: the columns of some neighbouring groups over all of pool, done from reading to writing while they are in cache.
-// For short runs of `inner` elements (7 x 7 planes), and for channels-last images of which each fits the cache.
+// For channels-last images of which each fits the cache, and for runs of a few `inner` elements.
 import { scaleSums, storeCoefficients, storeGradients } from "./coefficients";
 import { spread } from "./columnFrames";
 import { columnGradInput, columnGradSums, columnNormalize, columnScale, columnSums, sampleColumns } from "./columnLoops";

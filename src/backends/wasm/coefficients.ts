@@ -14,9 +14,12 @@ export function pairsFor(plan: Plan): number {
 export function parameterSums(plan: Plan, pairs: number): SumsAt {
   const dWeight = reserve(plan.parameters * 8);
   const dBias = reserve(plan.parameters * 8);
-  const stride = plan.parameters * 16;
-  parallel("mergeSums", [pairs, dBias, plan.batch, stride, 16], plan.parameters);
-  parallel("mergeSums", [pairs + 8, dWeight, plan.batch, stride, 16], plan.parameters);
+  parallel(
+    "mergePairs",
+    [pairs, dBias, dWeight, plan.batch, plan.parameters * 16],
+    plan.parameters,
+    plan.parameters * plan.batch,
+  );
   return { dWeight, dBias, pairs };
 }
 
