@@ -1,5 +1,5 @@
 import { varianceOf } from "../plan/moments.ts";
-import { type Plan, planOf } from "../plan/plan.ts";
+import { channelPlan } from "../plan/plan.ts";
 import { frontAxis, sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { checkOptions, perChannel } from "./checks.ts";
@@ -90,17 +90,10 @@ export function batchNormForward(who: string, x: TensorLike, options: BatchNormO
   return { y, backward };
 }
 
-/** The plan that reduces every axis but the channel's. */
-function batchNormPlan(who: string, shape: readonly number[], axis: number): Plan {
-  const channelAxis = frontAxis(who, axis, shape.length);
-  const reduced = shape.map((_, index) => index).filter((index) => index !== channelAxis);
-  return planOf({ shape, reduced, affine: [channelAxis] });
-}
-
 function batchNormRequest(who: string, input: TensorLike, options: BatchNormOptions): Request {
   checkOptions(who, options);
   const x = asTensor(who, "input", input);
-  const plan = batchNormPlan(who, x.shape, options.axis ?? 1);
+  const plan = channelPlan(x.shape, frontAxis(who, options.axis ?? 1, x.shape.length), false);
   if (options.training && !options.allowSingleValue && plan.count === 1) {
     throw new RangeError(
       `${who}: Expected more than 1 value per channel when training, got input size ${sizeText(x.shape)}`,

@@ -1,4 +1,4 @@
-import { type Plan, planOf } from "../plan/plan.ts";
+import { channelPlan } from "../plan/plan.ts";
 import { sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { channelAxisFrom, checkOptions, integerFrom, ofShape, rankFrom } from "./checks.ts";
@@ -60,19 +60,6 @@ export function groupNormForward(who: string, x: TensorLike, options: GroupNormO
   return normalizeByBatch(groupNormRequest(who, x, options));
 }
 
-/** The plan that splits the channel axis into (group, channel in group). */
-function groupNormPlan(shape: readonly number[], channelAxis: number, numGroups: number): Plan {
-  const channelsPerGroup = shape[channelAxis] / numGroups;
-  const split = [
-    ...shape.slice(0, channelAxis),
-    numGroups,
-    channelsPerGroup,
-    ...shape.slice(channelAxis + 1),
-  ];
-  const reduced = split.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
-  return planOf({ shape: split, reduced, affine: [channelAxis, channelAxis + 1] });
-}
-
 function groupNormRequest(who: string, input: TensorLike, options: GroupNormOptions): Request {
   checkOptions(who, options);
   const x = asTensor(who, "input", input);
@@ -86,7 +73,7 @@ function groupNormRequest(who: string, input: TensorLike, options: GroupNormOpti
         `but got input of shape ${sizeText(x.shape)} and num_groups=${numGroups}`,
     );
   }
-  const plan = groupNormPlan(x.shape, channelAxis, numGroups);
+  const plan = channelPlan(x.shape, channelAxis, true, numGroups);
   // PyTorch counts the batch too, so (2, 4) in 4 groups passes and (1, 4) does not.
   if (!options.allowSingleValue && x.shape[0] * plan.count === 1) {
     const spatial = x.shape.filter((_, axis) => axis !== 0 && axis !== channelAxis);

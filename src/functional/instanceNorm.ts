@@ -1,5 +1,5 @@
 import { varianceOf } from "../plan/moments.ts";
-import { type Plan, planOf } from "../plan/plan.ts";
+import { channelPlan, type Plan } from "../plan/plan.ts";
 import { sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { batchNormBackward, batchNormForward } from "./batchNorm.ts";
@@ -107,8 +107,7 @@ function instanceNormRequest(who: string, input: TensorLike, options: InstanceNo
   const x = asTensor(who, "input", input);
   rankFrom(who, x, 2);
   const channelAxis = channelAxisFrom(who, options.axis ?? 1, x);
-  const reduced = x.shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
-  const plan = planOf({ shape: x.shape, reduced, affine: [channelAxis] });
+  const plan = channelPlan(x.shape, channelAxis, true);
   if (!options.allowSingleValue && plan.count === 1) {
     throw new RangeError(
       `${who}: Expected more than 1 spatial element when training, got input size ${sizeText(x.shape)}`,

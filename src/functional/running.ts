@@ -30,10 +30,11 @@ export function runningDdof(who: string, { runningVarianceDdof = 1 }: RunningOpt
 export function updateRunning(running: Tensor | null, batch: Float64Array, weight: number): void {
   if (running === null) return;
   const { data, dtype } = running;
-  // Where JavaScript rounds by itself, arrays in between would take longer than the sums.
-  const isDirect = dtype === "float32" || dtype === "float64";
-  const old = isDirect ? (data as Float32Array) : toFloat64(data, dtype);
-  const updated = isDirect ? old : new Float64Array(batch.length);
-  for (let s = 0; s < batch.length; s++) updated[s] = (1 - weight) * old[s] + weight * batch[s];
-  if (!isDirect) storeFloat64(updated as Float64Array, data, dtype);
+  if (dtype === "float32" || dtype === "float64") {
+    for (let s = 0; s < batch.length; s++) data[s] = (1 - weight) * data[s] + weight * batch[s];
+    return;
+  }
+  const old = toFloat64(data, dtype);
+  const updated = batch.map((value, s) => (1 - weight) * old[s] + weight * value);
+  storeFloat64(updated, data, dtype);
 }

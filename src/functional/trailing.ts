@@ -1,4 +1,4 @@
-import { type Plan, planOf } from "../plan/plan.ts";
+import { type Plan, trailingPlan } from "../plan/plan.ts";
 import { describe, frontAxis, sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { checkOptions, ofShape } from "./checks.ts";
@@ -129,13 +129,12 @@ function trailingView(
   const isAscending = axes.every((axis, place) => axis === ascending[place]);
   const parameterOrder = isAscending ? null : ascending.map((axis) => axes.indexOf(axis));
   const moved = order === null ? x : transpose(x, order);
-  const last = ascending.map((_, place) => rank - axes.length + place);
   return {
     input: x,
     x: moved,
     weight: weight && parameterOrder ? transpose(weight, parameterOrder) : weight,
     bias: bias && parameterOrder ? transpose(bias, parameterOrder) : bias,
-    plan: planOf({ shape: moved.shape, reduced: last, affine: last, centered }),
+    plan: trailingPlan(moved.shape, rank - axes.length, centered),
     order,
     parameterOrder,
   };

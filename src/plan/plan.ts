@@ -1,4 +1,4 @@
-import { shapeText, sizeOf } from "../tensor/shape.ts";
+import { shapeText } from "../tensor/shape.ts";
 
 /**
  * A normalization as five extents: the input is seen as `[batch, pool, group, channel, inner]`.
@@ -73,6 +73,29 @@ export function planOf({ shape, reduced, affine, centered = true }: Axes): Plan 
   return planFrom(extents, centered);
 }
 
+/**
+ * The plan of a norm over channels: the channel axis in `groups` groups, statistics for each sample (axis 0) or over all.
+ *
+ * The same as {@link planOf} gives, by three products: this is on the way of every call.
+ */
+export function channelPlan(
+  shape: readonly number[],
+  axis: number,
+  perSample: boolean,
+  groups: number = shape[axis],
+): Plan {
+  const batch = perSample ? shape[0] : 1;
+  const pool = product(shape, perSample ? 1 : 0, axis);
+  const inner = product(shape, axis + 1, shape.length);
+  return planFrom({ batch, pool, group: groups, channel: groups === 0 ? 1 : shape[axis] / groups, inner });
+}
+
+/** The plan of a norm over the last axes: from `first` on, each with parameters of its own. */
+export function trailingPlan(shape: readonly number[], first: number, centered: boolean): Plan {
+  const channel = product(shape, first, shape.length);
+  return planFrom({ batch: product(shape, 0, first), pool: 1, group: 1, channel, inner: 1 }, centered);
+}
+
 /** A plan from its five extents. */
 export function planFrom(extents: Readonly<Record<Role, number>>, centered = true): Plan {
   const { batch, pool, group, channel, inner } = extents;
@@ -82,12 +105,18 @@ export function planFrom(extents: Readonly<Record<Role, number>>, centered = tru
     group,
     channel,
     inner,
-    size: sizeOf([batch, pool, group, channel, inner]),
+    size: batch * pool * group * channel * inner,
     statistics: batch * group,
     count: pool * channel * inner,
     parameters: group * channel,
     centered,
   };
+}
+
+function product(shape: readonly number[], from: number, to: number): number {
+  let extents = 1;
+  for (let axis = from; axis < to; axis++) extents *= shape[axis];
+  return extents;
 }
 
 function roleOf(axis: number, isReduced: boolean, isAffine: boolean, firstAffine: number): Role {

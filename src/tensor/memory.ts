@@ -25,6 +25,8 @@ export interface MemoryUsage {
 
 interface Pool {
   readonly memory: WasmMemory;
+  /** The memory's buffer, which only growth replaces; asking the memory itself takes longer. */
+  buffer: ArrayBufferLike;
   readonly isShared: boolean;
   readonly allocator: Allocator;
   readonly limitBytes: number;
@@ -46,6 +48,11 @@ export function memoryUsage(): MemoryUsage {
 /** The memory that kernels run in, made at the first call. */
 export function kernelMemory(): WasmMemory {
   return currentPool().memory;
+}
+
+/** The memory's bytes as they are now; growth replaces them. */
+export function kernelBuffer(): ArrayBufferLike {
+  return currentPool().buffer;
 }
 
 /** Whether the memory can be used by several threads. */
@@ -80,12 +87,12 @@ export function free(pointer: number): void {
 
 /** The elements at `pointer`; growth of an unshared memory detaches it, so it is made anew for each use. */
 export function view<D extends DType>(dtype: D, pointer: number, length: number): DataOf<D> {
-  return new (arrayConstructor(dtype))(currentPool().memory.buffer, pointer, length);
+  return new (arrayConstructor(dtype))(currentPool().buffer, pointer, length);
 }
 
 /** Address of an array that is a view of kernel memory as it is now; undefined for any other. */
 export function addressOf(data: TypedArray): number | undefined {
-  return pool !== undefined && data.buffer === pool.memory.buffer ? data.byteOffset : undefined;
+  return pool !== undefined && data.buffer === pool.buffer ? data.byteOffset : undefined;
 }
 
 function currentPool(): Pool {
@@ -112,14 +119,16 @@ export function createPool(shared: boolean, pages: number = mostPages): Pool {
       const grownPages = Math.min(Math.ceil(size / pageBytes), (limitBytes - reserved) / pageBytes);
       try {
         memory.grow(grownPages);
-        return memory.buffer.byteLength;
+        made.buffer = memory.buffer;
+        return made.buffer.byteLength;
       } catch {
         // The system may refuse a large step and still have room for what is needed.
       }
     }
     throw outOfMemory(asked, allocator.used, reserved);
   });
-  return { memory, isShared, allocator, limitBytes };
+  const made: Pool = { memory, buffer: memory.buffer, isShared, allocator, limitBytes };
+  return made;
 }
 
 /** Devices with little address space refuse the largest maximum. */

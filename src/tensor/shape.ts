@@ -1,6 +1,8 @@
 /** Number of elements of a shape; 1 for the empty shape. */
 export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((size, extent) => size * extent, 1);
+  let size = 1;
+  for (let axis = 0; axis < shape.length; axis++) size *= shape[axis];
+  return size;
 }
 
 /** A shape as Python prints a tuple: `(8, 64)`, `(3,)`, `()`. */
@@ -15,7 +17,10 @@ export function sizeText(shape: readonly (number | string)[]): string {
 
 /** Whether two shapes are equal extent by extent. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let axis = 0; axis < a.length; axis++) if (a[axis] !== b[axis]) return false;
+  return true;
 }
 
 /**
@@ -24,16 +29,21 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
  * @throws TypeError if it is not an array of integers; RangeError for a negative or overflowing extent.
  */
 export function checkShape(who: string, shape: unknown): asserts shape is readonly number[] {
-  // Array.from turns the holes of a sparse array into undefined.
-  if (!Array.isArray(shape) || !Array.from(shape).every((extent) => Number.isInteger(extent))) {
+  if (!Array.isArray(shape) || !isAll(shape, Number.isInteger)) {
     throw new TypeError(`${who}: expected a shape (an array of integers), got ${describe(shape)}`);
   }
-  if (shape.some((extent) => extent < 0)) {
+  if (!isAll(shape, (extent) => extent >= 0)) {
     throw new RangeError(`${who}: expected extents of 0 or more, got shape ${shapeText(shape)}`);
   }
   if (!Number.isSafeInteger(sizeOf(shape))) {
     throw new RangeError(`${who}: shape ${shapeText(shape)} has too many elements`);
   }
+}
+
+/** As `every`, which passes over the holes of a sparse array. */
+function isAll(values: readonly number[], holds: (value: number) => boolean): boolean {
+  for (let i = 0; i < values.length; i++) if (!holds(values[i])) return false;
+  return true;
 }
 
 /**

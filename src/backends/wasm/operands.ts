@@ -3,7 +3,7 @@ import type { FloatType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { copyElements } from "./copy.ts";
 import { parallel, pointerOf } from "./runtime.ts";
-import { float64At, heapOf, reserve, view } from "./workspace.ts";
+import { heapOf, reserve, view } from "./workspace.ts";
 
 /** The element type that kernels compute in, by the ending of their names. */
 export type Compute = "F32" | "F64";
@@ -91,6 +91,10 @@ export function parameter(tensor: Tensor | null, compute: Compute): number {
   const there = tensor.dtype === dtype ? pointerOf(tensor) : undefined;
   if (there !== undefined) return there;
   const pointer = reserve(tensor.size * elementBytes(compute));
+  if (tensor.dtype === dtype) {
+    copyIn(tensor, pointer);
+    return pointer;
+  }
   const values = tensor.dtype === "float32" ? tensor.data : toFloat64(tensor.data, tensor.dtype);
   view(dtype, pointer, tensor.size).set(values as Float32Array);
   return pointer;
@@ -106,6 +110,6 @@ export function constant(value: number, n: number, compute: Compute): number {
 /** Where kernels find float64 values. */
 export function doubles(values: Float64Array): number {
   const pointer = reserve(values.length * 8);
-  float64At(pointer, values.length).set(values);
+  copyElements(heapOf(values), pointer / 8, values, 0, values.length);
   return pointer;
 }

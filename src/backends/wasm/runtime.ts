@@ -1,4 +1,4 @@
-import { isMemoryShared, kernelMemory } from "../../tensor/memory.ts";
+import { isMemoryShared, kernelBuffer, kernelMemory } from "../../tensor/memory.ts";
 import * as binary from "./binary/kernels.ts";
 import { instantiate } from "./instance.ts";
 import { createRunner, getThreads, type Runner } from "./threads/parallel.ts";
@@ -30,7 +30,7 @@ export function threadsReady(): Promise<number> {
 
 /** The memory's bytes now; growth replaces the buffer. */
 export function memoryBuffer(): ArrayBufferLike {
-  return kernelMemory().buffer;
+  return kernelBuffer();
 }
 
 /** Memory, kernels and workers are made at the first use, so that importing the package costs nothing. */

@@ -34,11 +34,13 @@ export type GradInput = Omit<GradInputCall, "x" | "dy" | "dx">;
 
 /** The statistics of x and, unless y is null, y. */
 export function forward(shape: LoopShape, call: Forward, x: Tensor, y: Tensor | null): void {
-  const { compute } = call;
-  if (!isLarge(call, x, y)) {
+  const { plan, compute, weight, bias, mean, m2, rstd, eps } = call;
+  if (!isLarge(call) || !needsStages(x, y)) {
     const from = input(x, compute);
     const to = y === null ? null : output(y, needsStage(x) ? from : 0);
-    shape.forward({ ...call, x: from, y: to === null ? 0 : to.pointer });
+    const target = to === null ? 0 : to.pointer;
+    // Spelled out: for a few elements, spreading the call would take longer than the kernel.
+    shape.forward({ plan, compute, x: from, y: target, weight, bias, mean, m2, rstd, eps });
     if (to !== null) finishOutput(to);
   } else if (shape === columns) {
     // Blocks of rows are cut by the size of the whole plan, and their shifts are sampled over all of it.
@@ -62,11 +64,11 @@ export function forward(shape: LoopShape, call: Forward, x: Tensor, y: Tensor | 
 
 /** y by given statistics. */
 export function normalize(shape: LoopShape, call: Normalize, x: Tensor, y: Tensor): void {
-  const { plan, compute } = call;
-  if (!isLarge(call, x, y)) {
+  const { plan, compute, weight, bias, mean, rstd } = call;
+  if (!isLarge(call) || !needsStages(x, y)) {
     const from = input(x, compute);
     const to = output(y, needsStage(x) ? from : 0);
-    shape.normalize({ ...call, x: from, y: to.pointer });
+    shape.normalize({ plan, compute, x: from, y: to.pointer, weight, bias, mean, rstd });
     finishOutput(to);
     return;
   }
@@ -82,7 +84,7 @@ export function normalize(shape: LoopShape, call: Normalize, x: Tensor, y: Tenso
 export function backward(shape: LoopShape, call: Backward, x: Tensor, dy: Tensor, dx: Tensor | null): SumsAt {
   const { plan, compute, parameters } = call;
   const isWhole = shape === columns || (shape === rows && parameters);
-  if (isWhole || !isLarge(call, x, dy, dx)) {
+  if (isWhole || !isLarge(call) || !needsStages(x, dy, dx)) {
     const from = input(x, compute);
     const upstream = input(dy, compute);
     const to = dx === null ? null : output(dx, needsStage(dy) ? upstream : 0);
@@ -109,7 +111,7 @@ export function backward(shape: LoopShape, call: Backward, x: Tensor, dy: Tensor
 /** dx by sums that are known. */
 export function gradInput(shape: LoopShape, call: GradInput, x: Tensor, dy: Tensor, dx: Tensor): void {
   const { plan, compute } = call;
-  if (!isLarge(call, x, dy, dx)) {
+  if (!isLarge(call) || !needsStages(x, dy, dx)) {
     const from = input(x, compute);
     const upstream = input(dy, compute);
     const to = output(dx, needsStage(dy) ? upstream : 0);
@@ -131,12 +133,12 @@ export function gradInput(shape: LoopShape, call: GradInput, x: Tensor, dy: Tens
   );
 }
 
-/** Whether a tensor has to be staged and is larger than a block. */
-function isLarge(
-  { plan, compute }: Pick<Normalize, "plan" | "compute">,
-  ...tensors: readonly (Tensor | null)[]
-): boolean {
-  if (plan.size * elementBytes(compute) <= blockBytes) return false;
+/** Whether tensors of the plan's size are larger than a block. */
+function isLarge({ plan, compute }: Pick<Normalize, "plan" | "compute">): boolean {
+  return plan.size * elementBytes(compute) > blockBytes;
+}
+
+function needsStages(...tensors: readonly (Tensor | null)[]): boolean {
   return tensors.some((tensor) => tensor !== null && needsStage(tensor));
 }
 

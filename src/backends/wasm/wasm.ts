@@ -42,8 +42,9 @@ export const wasm: Backend = {
     if (plan.size === 0) return;
     inCall(() => {
       const compute = computeOf(x);
-      const parameters = { weight: parameter(affine.weight, compute), bias: parameter(affine.bias, compute) };
-      const call = { plan, compute, ...parameters, ...statisticsAt(statistics) };
+      const weight = parameter(affine.weight, compute);
+      const bias = parameter(affine.bias, compute);
+      const call = { plan, compute, weight, bias, ...statisticsAt(statistics) };
       staged.normalize(shapeOf(plan, compute), call, x, out);
     });
   },

@@ -10,6 +10,9 @@ let needed = 0;
 let mostNeeded = 0;
 const extra: number[] = [];
 
+/** Longer arrays are copied by `slice`. */
+const shortLength = 32;
+
 /** A larger block is not kept from one call to the next. */
 const keptBytes = 1 << 24;
 
@@ -85,5 +88,9 @@ export function copyOf(pointer: number, n: number): Float64Array {
   // One view serves all copies until the memory grows: for a few elements, making views would take most of a call.
   const buffer = memoryBuffer();
   if (whole.buffer !== buffer) whole = new Float64Array(buffer);
-  return whole.slice(pointer / 8, pointer / 8 + n);
+  const first = pointer / 8;
+  if (n > shortLength) return whole.slice(first, first + n);
+  const copy = new Float64Array(n);
+  for (let i = 0; i < n; i++) copy[i] = whole[first + i];
+  return copy;
 }

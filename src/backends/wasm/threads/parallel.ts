@@ -75,7 +75,7 @@ export function createRunner(
   { patienceMilliseconds = defaultPatience }: { readonly patienceMilliseconds?: number } = {},
 ): Runner {
   const { exports } = kernels;
-  const indexOf = new Map(kernelNames(exports).map((name, index) => [name, index]));
+  const known = new Map(kernelNames(exports).map((name, index) => [name, { index, run: exports[name] }]));
   let team: Team | undefined;
   let scratch = 0;
   let scratchStride = 0;
@@ -128,15 +128,15 @@ export function createRunner(
 
   return {
     parallel(kernel, args, items, { work = Number.POSITIVE_INFINITY, align = 1, scratchBytes = 0 } = {}) {
-      const index = indexOf.get(kernel);
-      if (index === undefined) throw new RangeError(`no kernel is named ${describe(kernel)}`);
+      const named = known.get(kernel);
+      if (named === undefined) throw new RangeError(`no kernel is named ${describe(kernel)}`);
       const parts = partsFor(work, Math.ceil(items / align));
       const chosen = parts > 1 && args.length <= mostArguments ? currentTeam(parts - 1) : undefined;
       if (isBusy) {
         // A kernel that calls back into this function still uses its scratch.
         const own = allocate(Math.max(scratchBytes, leastScratchBytes));
         try {
-          exports[kernel](...args, own, 0, items);
+          named.run(...args, own, 0, items);
         } finally {
           free(own);
         }
@@ -145,8 +145,8 @@ export function createRunner(
       ensureScratch(chosen ? parts : 1, scratchBytes);
       isBusy = true;
       try {
-        if (chosen === undefined) exports[kernel](...args, scratch, 0, items);
-        else chosen.run(kernel, { kernel: index, args, items, parts, align, scratch, scratchStride });
+        if (chosen === undefined) named.run(...args, scratch, 0, items);
+        else chosen.run(kernel, { kernel: named.index, args, items, parts, align, scratch, scratchStride });
       } finally {
         isBusy = false;
         lastWorthwhile = chosen ? performance.now() : lastWorthwhile;
