@@ -11,7 +11,7 @@ import type { Moments } from "../plan/moments.ts";
 import type { Plan } from "../plan/plan.ts";
 import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import { sameShape, shapeText } from "../tensor/shape.ts";
-import { asTensor, emptyLike, type Tensor, type TensorLike } from "../tensor/tensor.ts";
+import { asTensor, emptyLike, overlapsPartly, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { finiteNumber } from "./checks.ts";
 
 /** Options that every normalization with weight and bias takes. */
@@ -113,6 +113,7 @@ export function gradients(saved: Saved, dy: TensorLike, out: TensorLike | undefi
   const { who, x, weight, bias, fixed } = saved;
   const upstream = gradientOf(who, x, dy);
   const dx = outputFor(who, "out", x, out);
+  if (out !== undefined) checkOverlap(who, "out", "dy", upstream, dx);
   const needs = { fixed, parameters: weight !== null || bias !== null };
   const sums = backwardBy(saved, upstream, needs, dx);
   return {
@@ -157,7 +158,17 @@ export function outputFor(who: string, what: string, x: Tensor, out: TensorLike 
   if (given.dtype !== x.dtype || !sameShape(given.shape, x.shape)) {
     throw new RangeError(`${who}: expected ${what} to be a ${x}, got a ${given}`);
   }
+  checkOverlap(who, what, "the input", x, given);
   return given;
+}
+
+/** A result may take the place of what it is computed from, but not lie across it. */
+function checkOverlap(who: string, what: string, from: string, x: Tensor, out: Tensor): void {
+  if (overlapsPartly(x, out)) {
+    throw new RangeError(
+      `${who}: expected ${what} to be ${from} itself or memory apart from it, got a part of the same memory`,
+    );
+  }
 }
 
 function parameterGradient(parameter: Tensor, values: Float64Array): Tensor {
@@ -168,10 +179,12 @@ function parameterGradient(parameter: Tensor, values: Float64Array): Tensor {
 
 function fixedStatistics(request: Request, mean: Tensor, variance: Tensor): Statistics {
   const eps = finiteNumber(request.who, "eps", request.eps);
+  // A copy, also of float64: the running ones may move before backward.
+  const means = new Float64Array(toFloat64(mean.data, mean.dtype));
+  const rstd = new Float64Array(variance.size);
   const variances = toFloat64(variance.data, variance.dtype);
-  const rstd = new Float64Array(variances.length);
   for (let s = 0; s < rstd.length; s++) rstd[s] = 1 / Math.sqrt(variances[s] + eps);
-  return { mean: new Float64Array(toFloat64(mean.data, mean.dtype)), rstd };
+  return { mean: means, rstd };
 }
 
 function savedFrom(request: Request, statistics: Statistics, fixed: boolean, backend: Backend): Saved {

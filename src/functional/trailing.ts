@@ -121,6 +121,10 @@ function trailingView(
     );
   const weight = parameter("weight", options.weight);
   const bias = parameter("bias", options.bias);
+  if (options.axes === undefined) {
+    const plan = trailingPlan(x.shape, x.shape.length - axes.length, centered);
+    return { input: x, x, weight, bias, plan, order: null, parameterOrder: null };
+  }
   const ascending = [...axes].sort((a, b) => a - b);
   const rank = x.shape.length;
   const isTrailing = ascending.every((axis, place) => axis === rank - axes.length + place);

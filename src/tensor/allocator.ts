@@ -92,6 +92,8 @@ export function createAllocator(first: number, grow: (end: number, asked: number
 
   function find(size: number): Stretch | null {
     const index = classOf(size);
+    // More than any memory holds: growing says so.
+    if (index >= heads.length) return null;
     let best: Stretch | null = null;
     let seen = 0;
     for (let at = heads[index]; at !== null && seen < scanLimit; at = at.nextFree, seen++) {

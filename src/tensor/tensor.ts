@@ -119,6 +119,19 @@ export function sameStorage(a: Tensor<DType>, b: Tensor<DType>): boolean {
   return sourceA.buffer === sourceB.buffer && sourceA.byteOffset === sourceB.byteOffset;
 }
 
+/** Whether two tensors share some of their memory without beginning at the same element. */
+export function overlapsPartly(a: Tensor<DType>, b: Tensor<DType>): boolean {
+  const [pointerA, pointerB] = [pointerOf(a), pointerOf(b)];
+  if ((pointerA === undefined) !== (pointerB === undefined)) return false;
+  if (pointerA === undefined && a.data.buffer !== b.data.buffer) return false;
+  const startA = pointerA ?? a.data.byteOffset;
+  const startB = pointerB ?? b.data.byteOffset;
+  if (startA === startB) return false;
+  return startA < startB
+    ? startB < startA + a.size * bytesPerElement(a.dtype)
+    : startA < startB + b.size * bytesPerElement(b.dtype);
+}
+
 /** An uninitialized tensor of x's dtype and size that lives where x lives: in kernel memory or in an array. */
 export function emptyLike<D extends DType>(x: Tensor<D>, shape: readonly number[] = x.shape): Tensor<D> {
   const pointer = pointerOf(x);
