@@ -1,7 +1,7 @@
 import { setImmediate as turnOfEvents } from "node:timers/promises";
 import type { Library } from "../library.ts";
 
-/** Resident memory may grow this much from the first half of the steps to the second. */
+/** Resident memory may grow this much from the third quarter of the steps to the last; before, the host's own heap settles. */
 const allowedGrowth = 1.1;
 /** Steps between two looks at the memory. */
 const readEvery = 100;
@@ -45,14 +45,14 @@ export async function steadyMemory(
 
 function describe(steps: number, giveBack: GiveBack, readings: readonly number[]): readonly string[] {
   const half = Math.floor(readings.length / 2);
-  const warm = Math.floor(readings.length / 10);
-  const first = Math.max(...readings.slice(warm, half));
-  const second = Math.max(...readings.slice(half));
+  const last = Math.floor((readings.length * 3) / 4);
+  const first = Math.max(...readings.slice(half, last));
+  const second = Math.max(...readings.slice(last));
   const shown = readings.filter((_, index) => index % Math.ceil(readings.length / 10) === 0);
   const verdict = second <= first * allowedGrowth ? "flat" : "GROWS";
   return [
     `${steps} training steps at changing shapes, results left to ${giveBack}: resident memory ${verdict}, ` +
-      `at most ${first.toFixed(0)} MB in the first half and ${second.toFixed(0)} MB in the second ` +
+      `at most ${first.toFixed(0)} MB in the third quarter and ${second.toFixed(0)} MB in the last ` +
       `(${shown.map((reading) => reading.toFixed(0)).join(" ")})`,
   ];
 }

@@ -49,7 +49,17 @@ export function trailingForward(
 ): Forward {
   const view = trailingView(who, input, options, centered);
   const out = view.order === null ? options.out : undefined;
-  const { y, backward } = normalizeByBatch({ who, ...view, eps, out, backend: options.backend });
+  const { plan, x, weight, bias } = view;
+  const { y, backward } = normalizeByBatch({
+    who,
+    plan,
+    x,
+    weight,
+    bias,
+    eps,
+    out,
+    backend: options.backend,
+  });
   return {
     y: backInPlace(who, view, y, options.out),
     backward: (dy, dxOut) => gradientsInView(who, view, backward, dy, dxOut),
