@@ -2,7 +2,13 @@
 import { build } from "esbuild";
 
 await build({
-  entryPoints: ["src/index.ts", "src/megengine/index.ts", "src/checkpoints/index.ts", "src/cli/main.ts"],
+  entryPoints: [
+    "src/index.ts",
+    "src/megengine/index.ts",
+    "src/checkpoints/index.ts",
+    "src/check/index.ts",
+    "src/cli/main.ts",
+  ],
   outbase: "src",
   outdir: "dist",
   bundle: true,

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
+import { explainCommand } from "./explain.ts";
+import { identifyCommand } from "./identify.ts";
 import { runCommand } from "./run.ts";
 
 /** Exit code of a call that was refused: bad arguments, a bad file, a wrong shape. */
@@ -21,7 +24,13 @@ async function main(argv: readonly string[]): Promise<number> {
     .configureOutput({
       outputError: (text, write) => write(`evenkeel: ${oneLine(text.replace(/^error: /, ""))}\n`),
     });
-  for (const command of [runCommand(), demoCommand()]) {
+  for (const command of [
+    runCommand(),
+    identifyCommand(),
+    compareCommand(),
+    explainCommand(),
+    demoCommand(),
+  ]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   try {

@@ -1,9 +1,10 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { openSafetensors, readNpy, writeNpy } from "../checkpoints/index.ts";
 import { empty, GroupNorm, type Layer, LayerNorm, type Layout, RMSNorm, Tensor } from "../index.ts";
 import { RunningNorm } from "../layers/runningNorm.ts";
 import { asTensor } from "../tensor/tensor.ts";
 import { layerFromCheckpoint } from "./layerFromCheckpoint.ts";
+import { number } from "./numbers.ts";
 import { type Progress, progressBar } from "./progress.ts";
 
 interface RunFlags {
@@ -137,12 +138,6 @@ function report(flags: RunFlags, layer: Layer, y: Tensor): void {
   }
   console.log(`${flags.layer}: ${layer}, ${mode}`);
   console.log(`${flags.output}: ${y}`);
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("expected a number");
-  return value;
 }
 
 function numberOrNone(text: string): number | "none" {
