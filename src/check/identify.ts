@@ -9,21 +9,15 @@ import { foundText, survivorText } from "./message.ts";
 import { momentsTable } from "./moments.ts";
 import { nearestCandidate } from "./nearest.ts";
 import { partitionsOf } from "./partitions.ts";
-import { readingsOf } from "./precision.ts";
+import { digitRounding, readingsOf } from "./precision.ts";
 import { probeFor } from "./probe.ts";
 import { type GivenParameter, type Problem, type RunningStatistics, seenSets } from "./problem.ts";
+import { nonFinite, nothing, refusalOf } from "./refusal.ts";
 import type { Identification } from "./result.ts";
 import { type OnTried, searchCandidates, searchWithStrays } from "./search.ts";
 import { listed } from "./survivors.ts";
 import { tiesOf } from "./ties.ts";
-import {
-  type ArrayLikeInput,
-  asFloat64,
-  type Checked,
-  checkedArray,
-  positionOf,
-  positionText,
-} from "./values.ts";
+import { type ArrayLikeInput, asFloat64, checkedArray, positionOf, positionText } from "./values.ts";
 
 /** Running mean and variance, as `before` and `after` take them. */
 export interface RunningInput {
@@ -107,8 +101,8 @@ export function identify(
   const tolerance = finiteNumber(who, "tolerance", full.tolerance);
   const meant = full.meant === undefined ? null : meantOf(full.meant, shape);
   const given = {
-    weight: parameterOf(who, "weight", full.weight),
-    bias: parameterOf(who, "bias", full.bias),
+    weight: parameterOf(who, "weight", full.weight, digits),
+    bias: parameterOf(who, "bias", full.bias, digits),
     before: runningOf(who, "before", full.before),
     after: runningOf(who, "after", full.after),
   };
@@ -174,10 +168,12 @@ function parameterOf(
   who: string,
   what: string,
   value: ArrayLikeInput | null | undefined,
+  digits: number | undefined,
 ): GivenParameter | null {
   if (value === null || value === undefined) return null;
   const checked = checkedArray(who, what, value);
-  return { values: asFloat64(checked).data, shape: checked.shape };
+  const rounding = digitRounding(checked, digits);
+  return { values: asFloat64(checked).data, shape: checked.shape, rounding };
 }
 
 function runningOf(
@@ -220,52 +216,6 @@ function checkLengths(
       );
     }
   }
-}
-
-/** Why nothing can be told from these arrays, or null. */
-function refusalOf(x: Checked, y: Checked): string | null {
-  const { values, shape } = x;
-  const bad = nonFinite(x);
-  if (bad.length > 0) {
-    return (
-      `x holds ${bad.length} NaN or infinite ${bad.length === 1 ? "value" : "values"}, the first at ` +
-      `${positionText(bad[0], shape)}: every statistic over one is NaN. Leave the samples or channels out that hold them.`
-    );
-  }
-  if (values.every((value) => value === values[0])) {
-    return `All ${values.length} values of x are ${values[0]}: every normalization gives a constant. Use an x that varies.`;
-  }
-  const finite = nonFinite(y).length;
-  if (finite > Math.max(1, values.length / 50)) {
-    return `y holds ${finite} NaN or infinite values where x is finite: no normalization makes that of this x.`;
-  }
-  if (y.values.every((value) => value === y.values[0])) {
-    return `All values of y are ${y.values[0]}: any normalization with weight 0, or of one value each, gives that.`;
-  }
-  return null;
-}
-
-/** Places of NaN and infinite values, at most some thousand. */
-function nonFinite({ values }: Checked): number[] {
-  const found: number[] = [];
-  for (let i = 0; i < values.length && found.length < 4096; i++)
-    if (!Number.isFinite(values[i])) found.push(i);
-  return found;
-}
-
-function nothing(message: string): Identification {
-  return {
-    fits: false,
-    certain: false,
-    survivors: [],
-    ties: [],
-    probe: null,
-    differences: [],
-    corrupted: [],
-    nearest: null,
-    tried: 0,
-    message,
-  };
 }
 
 /** Elements named in a message. */

@@ -39,11 +39,18 @@ export interface KnownAffine extends Parameters {
 export function knownAffines(problem: Problem, reduced: readonly (readonly number[])[]): KnownAffine[] {
   const { shape, weight, bias } = problem;
   if (weight === null && bias === null) {
-    return [{ weight: null, bias: null, axes: [], hasAffine: false }];
+    return [{ weight: null, bias: null, weightRounding: 0, biasRounding: 0, axes: [], hasAffine: false }];
   }
   return affineAxesOf(shape, reduced)
     .filter((axes) => [weight, bias].every((given) => given === null || canIndex(given, shape, axes)))
-    .map((axes) => ({ weight: weight?.values ?? null, bias: bias?.values ?? null, axes, hasAffine: true }));
+    .map((axes) => ({
+      weight: weight?.values ?? null,
+      bias: bias?.values ?? null,
+      weightRounding: weight?.rounding ?? 0,
+      biasRounding: bias?.rounding ?? 0,
+      axes,
+      hasAffine: true,
+    }));
 }
 
 /**

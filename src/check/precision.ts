@@ -57,6 +57,13 @@ export function readingsOf(x: Checked, y: Checked, digits: number | undefined): 
   return [reading(exact), reading(stored)];
 }
 
+/** Half a unit of the last digit of a parameter that was printed with some decimals; 0 where it was not. */
+export function digitRounding(parameter: Checked, digits: number | undefined): number {
+  const rounding = printedRounding(parameter, digits);
+  // One or two decimals are a choice, such as 0.5, more often than a rounding.
+  return rounding !== null && rounding.absolute < 0.5e-2 ? rounding.absolute : 0;
+}
+
 /** Rounding to the digits that an array was printed with, or null where it was not printed. */
 function printedRounding({ values, dtype, printed }: Checked, digits: number | undefined): Rounding | null {
   if (printed !== null && digits === undefined) {

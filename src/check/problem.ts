@@ -10,6 +10,8 @@ import type { Values } from "./values.ts";
 export interface GivenParameter {
   readonly values: Float64Array;
   readonly shape: readonly number[];
+  /** What its printed digits leave open. */
+  readonly rounding: number;
 }
 
 /** Running statistics. */

@@ -68,10 +68,3 @@ export function movementOf(problem: Problem, candidate: Candidate): Movement | n
     runningVarianceDdof,
   };
 }
-
-/** Whether two running statistics are equal: a call in eval. */
-export function didNotMove({ before, after }: Problem): boolean {
-  if (before === null || after === null) return false;
-  const equal = (a: Float64Array, b: Float64Array): boolean => a.every((value, c) => value === b[c]);
-  return equal(before.mean, after.mean) && equal(before.var, after.var);
-}

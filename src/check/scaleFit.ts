@@ -22,6 +22,9 @@ export interface Spread {
 export interface Parameters {
   readonly weight: Float64Array | null;
   readonly bias: Float64Array | null;
+  /** What printed digits leave open of each. */
+  readonly weightRounding: number;
+  readonly biasRounding: number;
 }
 
 /**
@@ -77,7 +80,7 @@ export interface Factors {
 export function factorsOf(
   elements: Elements,
   spread: Spread,
-  { weight, bias }: Parameters,
+  { weight, bias, weightRounding, biasRounding }: Parameters,
   noise: Noise,
   skipped: ReadonlySet<number> | null = null,
 ): Factors {
@@ -112,6 +115,7 @@ export function factorsOf(
     const shift = summing * rms[s];
     let bound = roundingBound(noise, block.y[j], gain, deviation, shift, bias === null ? 0 : bias[p]);
     bound += gain * (inputBound(noise, block.x[j]) + (kind === "centered" ? inputBound(noise, rms[s]) : 0));
+    bound += guess * deviation * weightRounding + biasRounding;
     const signed = slope < 0 ? -target : target;
     if (size === 0) {
       if (Math.abs(target) > bound) stray++;

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { type Identification, identify } from "../check/index.ts";
 import {
   BatchNorm2d,
   functional as F,
@@ -74,31 +75,29 @@ function printedRow(printed: PrintedCase): HandcheckRow {
     ...Array.from(variance.data, (v, c) => Math.abs(printed.weight?.[c] ?? 1) / Math.sqrt(v)),
   );
   const allowed = 2 * 10 ** -inputDigits * slope + 10 ** -printed.printedDigits;
-  const agrees = difference <= allowed;
-  const shared = largestDifference(F.layerNorm(x, { normalizedShape: x.shape }).data, y.data);
-  const sharesAll = !agrees && shared <= allowed;
-  const reason = agrees
-    ? "the batch's own statistics, one mean and variance per channel"
-    : sharesAll
-      ? `one mean and variance shared by all ${x.shape[1]} channels (fits to ${shared.toExponential(1)})`
-      : "does not fit per-channel statistics";
-  return { name: printed.name, meant: printed.meant, difference, allowed, agrees, reason };
+  const { name, meant, weight, bias } = printed;
+  const found = identify(x, y, { meant, weight: weight && [...weight], bias: bias && [...bias] });
+  return { name, meant, difference, allowed, ...verdictOf(found) };
 }
 
 function recipeRow(recipe: Recipe): HandcheckRow {
   const x = tensor(pseudoRandom(recipe.shape), recipe.shape) as Tensor;
   const { view, axes, y } = meantBy(recipe, x);
   const ddof = recipe.std.startsWith("sample") ? 1 : 0;
-  const { count, mean, variance } = F.moments(view, { axes, ddof });
-  const byHand = standardized(view, mean, variance);
-  const difference = largestDifference(byHand, y.data);
-  const agrees = difference <= recipeTolerance;
-  const factor = Math.sqrt((count - 1) / count);
-  const reason =
-    ddof === 1
-      ? `sample deviation (n - 1): off by the factor sqrt((n-1)/n) = ${factor.toFixed(5)}, n = ${count}`
-      : `population deviation over n = ${count}`;
-  return { name: recipe.name, meant: recipe.op, difference, allowed: recipeTolerance, agrees, reason };
+  const { mean, variance } = F.moments(view, { axes, ddof });
+  const byHand = tensor(standardized(view, mean, variance), x.shape);
+  const difference = largestDifference(byHand.data, y.data);
+  const meant = `${recipe.op}, eps=${recipe.eps}`;
+  const found = identify(x, byHand, { meant, tolerance: recipeTolerance });
+  return { name: recipe.name, meant: recipe.op, difference, allowed: recipeTolerance, ...verdictOf(found) };
+}
+
+/** What identify says of a hand-check. */
+function verdictOf(found: Identification): Pick<HandcheckRow, "agrees" | "reason"> {
+  const { fits, differences, message, survivors } = found;
+  if (!fits) return { agrees: false, reason: message };
+  const agrees = differences.length === 0;
+  return { agrees, reason: agrees ? `it is ${survivors[0].op}` : differences.join("; ") };
 }
 
 /** The layer that a recipe means, its result on x, and the view of x whose axes the recipe reduces. */
@@ -124,12 +123,12 @@ function meantBy(
 }
 
 /** (x - mean) / std with statistics of keepdims shape, as the recipes write it. */
-function standardized(x: Tensor, mean: Tensor, variance: Tensor): number[] {
+function standardized(x: Tensor, mean: Tensor, variance: Tensor): Float64Array {
   const stridesOf = (shape: readonly number[]): number[] =>
     shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   const strides = stridesOf(x.shape);
   const kept = stridesOf(mean.shape);
-  return Array.from(x.data, (value, i) => {
+  return Float64Array.from(x.data as Float64Array, (value, i) => {
     const s = strides.reduce(
       (at, stride, axis) => at + (Math.floor(i / stride) % mean.shape[axis]) * kept[axis],
       0,

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { type FloatType, Tensor, tensor } from "../../src/index.ts";
-import { normals, uniforms } from "../random.ts";
+import { normals } from "../random.ts";
 
-export { normals, uniforms };
+export { normals };
 
 /** Normally distributed values; of the same seed always the same. */
 export function randomTensor<D extends FloatType = "float64">(
