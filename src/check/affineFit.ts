@@ -39,6 +39,8 @@ export interface AffineProblem {
   readonly noise: Noise;
   /** What every bound is multiplied by, for a factor that is itself only known within rounding. Default 1. */
   readonly slack?: number;
+  /** How far each statistic's factor may be off, where it follows from an eps that is an interval. */
+  readonly factorWidth?: Float64Array;
   /** A misfit from which on nothing else is wanted of the fit. */
   readonly limit?: number;
   /** Deviation of y, where the evidence of the fit is wanted. */
@@ -62,19 +64,22 @@ export function fitAffine(
   collected: number[] | null = null,
 ): AffineFit {
   const { elements, spread, parameters, solved, noise } = problem;
-  const { slack = 1, limit = Number.POSITIVE_INFINITY, scale = 0 } = problem;
+  const { slack = 1, limit = Number.POSITIVE_INFINITY, scale = 0, factorWidth } = problem;
   const { mean, rms, kind } = spread;
   const weight = problem.weight?.slice() ?? new Float64Array(parameters).fill(1);
   const bias = problem.bias?.slice() ?? new Float64Array(parameters);
   const line = solveLines(problem, factor, skipped, weight, bias);
   const { meanU, spreadU, count } = line;
-  const summing = kind === "centered" ? summingRoundings(spread.count) : 0;
+  const summing = summingRoundings(spread.count);
   const ownMean = kind === "centered" ? 1 : 0;
   const boundOf = (u: number, y: number, p: number, s: number, x: number): number => {
     const gain = Math.abs(weight[p]) * factor[s];
-    const bound = roundingBound(noise, y, gain, Math.abs(x - mean[s]), summing * rms[s], bias[p]);
+    const bound = roundingBound(noise, y, gain, Math.abs(x - mean[s]), ownMean * summing * rms[s], bias[p]);
     const ofInput = inputBound(noise, x) + (ownMean + Math.abs(u)) * inputBound(noise, rms[s]);
-    return bound + gain * ofInput;
+    // A weight that is solved for takes up what the factor is off by.
+    const ofFactor = solved.weight ? 0 : summing * noise.unit * gain;
+    const ofEps = factorWidth === undefined ? 0 : Math.abs(weight[p]) * factorWidth[s];
+    return bound + gain * ofInput + (ofFactor + ofEps) * Math.abs(x - mean[s]);
   };
   const meanBound = new Float64Array(parameters);
   const leverage = new Float64Array(parameters);
@@ -191,9 +196,10 @@ export function fitAllBut(
   factor: Float64Array,
   most: number,
   skipped: ReadonlySet<number> | null = null,
+  rounds: number = most + 1,
 ): { readonly fit: AffineFit; readonly leftOut: ReadonlySet<number> } | null {
   const leftOut = new Set<number>(skipped);
-  for (;;) {
+  for (let round = 0; round < rounds; round++) {
     const fit = fitAffine(problem, factor, leftOut);
     if (fit.strayCount === 0) return { fit, leftOut };
     const worst = new Map<number, number>();
@@ -201,4 +207,5 @@ export function fitAllBut(
     if (leftOut.size + worst.size > most) return null;
     for (const flat of worst.values()) leftOut.add(flat);
   }
+  return null;
 }

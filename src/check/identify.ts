@@ -130,22 +130,30 @@ export function identify(
     output: { ...noise.output, absolute: noise.output.absolute + tolerance },
   }));
   const is16 = from.dtype === "float16" || from.dtype === "bfloat16";
-  const tried = problem.partitions.length * 3;
-  let candidates = searchCandidates(problem, readings, is16, full.onProgress ?? (() => {}));
+  const partitions = problem.partitions.length;
+  let tried = 3 * partitions;
+  const onTried: OnTried = (done, total) => {
+    // Each partition is tried centered, as root mean square and as L2.
+    tried = Math.max(tried, done + 2 * partitions);
+    full.onProgress?.(done, total);
+  };
+  let candidates = searchCandidates(problem, readings, is16, onTried);
   if (candidates.length === 0) {
     const most = Math.max(fewestStrays, Math.min(mostStrays, Math.floor(sample.size / 50)));
     candidates = searchWithStrays(problem, readings, most + skipped.length);
   } else if (skipped.length > 0) {
     candidates = candidates.map((each) => ({ ...each, strays: skipped, strayCount: skipped.length }));
   }
-  if (!sample.isWhole) candidates = confirmed(problem, candidates);
+  const whole = sample.isWhole ? { candidates, isComplete: true } : confirmed(problem, candidates);
+  candidates = whole.candidates;
   const clean = candidates.filter(({ strayCount }) => strayCount === 0);
   if (clean.length === 0) return unexplained(problem, candidates, tried, readings[0], full.meant);
 
   const all = listed(problem, clean, meant);
   const survivors = all.map(({ survivor }) => survivor);
   const functions = [...new Map(all.map((each) => [each.functionKey, each])).values()];
-  const certain = functions.length === 1 && functions[0].candidate.evidence >= amplEvidence;
+  const certain =
+    whole.isComplete && functions.length === 1 && functions[0].candidate.evidence >= amplEvidence;
   const ties = tiesOf(all, shape);
   const differences = meant === null ? [] : differencesFrom(meant, survivors[0], shape);
   const message = foundText(survivors, certain, ties, differences, full.meant);

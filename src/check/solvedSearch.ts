@@ -148,8 +148,9 @@ export function fitHypothesis(problem: Problem, hypothesis: SolvedHypothesis, tr
     const shown = Math.min(evidence, (bits * constraints) / block.count);
     if (shown < enoughEvidence) return [];
     const total = parameterCount(shape, axes);
-    const whole = (values: Float64Array): Float64Array => {
-      const spreadOut = new Float64Array(total).fill(Number.NaN);
+    // What the sample does not solve is known only when the whole array is.
+    const whole = (values: Float64Array, given: Problem["weight"], otherwise: number): Float64Array => {
+      const spreadOut = given?.values.slice() ?? new Float64Array(total).fill(otherwise);
       numbers.forEach((p, place) => {
         spreadOut[p] = values[place];
       });
@@ -166,8 +167,14 @@ export function fitHypothesis(problem: Problem, hypothesis: SolvedHypothesis, tr
       solved,
       freedom: hypothesis.freedom,
       evidence: shown,
-      weight: solvedEach > 0 ? whole(search.fit.weight) : null,
-      bias: solvedEach > 0 ? whole(search.fit.bias) : null,
+      weight:
+        solvedEach > 0
+          ? whole(search.fit.weight, solved.weight ? null : weight, solved.weight ? Number.NaN : 1)
+          : null,
+      bias:
+        solvedEach > 0
+          ? whole(search.fit.bias, solved.bias ? null : bias, solved.bias ? Number.NaN : 0)
+          : null,
       residual: search.fit.residual,
       noise,
       isExact,

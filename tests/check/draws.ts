@@ -37,12 +37,14 @@ export const draws: fc.Arbitrary<Draw> = fc
   .integer({ min: 0, max: 2 ** 31 - 1 })
   .map((seed) => drawFrom(seed));
 
-/** The draw of a seed. */
-export function drawFrom(seed: number): Draw {
+/** The draw of a seed; a large one has more elements than identify looks at first. */
+export function drawFrom(seed: number, isLarge = false): Draw {
   const uniform = uniforms(seed);
   const pick = <Value>(values: readonly Value[]): Value => values[Math.floor(uniform() * values.length)];
   const rank = pick([2, 3, 4, 4, 5]);
-  const extents = rank === 2 ? [4, 6, 8, 12, 16, 24] : rank === 3 ? [2, 3, 4, 6, 8, 12] : [1, 2, 3, 4, 5, 6];
+  const small = rank === 2 ? [4, 6, 8, 12, 16, 24] : rank === 3 ? [2, 3, 4, 6, 8, 12] : [1, 2, 3, 4, 5, 6];
+  const large = rank === 2 ? [72, 96, 120] : rank === 3 ? [18, 24, 30] : rank === 4 ? [8, 10, 12] : [6, 8];
+  const extents = isLarge ? large : small;
   const shape = Array.from({ length: rank }, () => pick(extents));
   const every = shape.map((_, axis) => axis);
   const statistics = uniform() < 0.12 ? "fixed" : "batch";
@@ -93,7 +95,7 @@ export function drawFrom(seed: number): Draw {
     (draw.affine === "none" && statistics === "batch") ||
     (draw.givesAffine && statistics === "batch") ||
     perParameter > 3;
-  return countOf(draw) > 1 && size > 8 && isSolvable ? draw : drawFrom((seed + 7919) % 2 ** 31);
+  return countOf(draw) > 1 && size > 8 && isSolvable ? draw : drawFrom((seed + 7919) % 2 ** 31, isLarge);
 }
 
 /** Values behind one statistic. */

@@ -188,6 +188,19 @@ describe("frameworks' layers are found", () => {
   });
 });
 
+test("a large array with many weights to solve for: batch or eval is open", () => {
+  const bn = new BatchNorm2d(16);
+  bn.weight?.data.set(Float32Array.from({ length: 16 }, (_, c) => 1 + c / 16) as never);
+  bn.bias?.data.set(new Float32Array(16).fill(0.5) as never);
+  const x = tensor(Float32Array.from(normals(8 * 16 * 8 * 8, 4)), [8, 16, 8, 8]) as Tensor;
+  const { certain, survivors, tried } = identify(x, bn.forward(x));
+  expect(certain).toBe(false);
+  expect(survivors[0]).toMatchObject({ op: "BatchNorm2d", statistics: "batch", affine: "channel" });
+  expect(survivors.some(({ statistics }) => statistics === "fixed")).toBe(true);
+  expect(survivors[0].weight?.[15]).toBeCloseTo(1 + 15 / 16, 3);
+  expect(tried).toBeGreaterThan(100);
+});
+
 describe("what no normalization made", () => {
   const x = random([4, 6, 5, 5]);
   const normalized = F.batchNorm(x, { training: true });

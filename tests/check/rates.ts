@@ -20,12 +20,12 @@ interface Rates {
 const stride = 1013;
 
 /** Draws normalizations and asks identify for each; the same numbers every time. */
-export function ratesOf(draws: number, start = 0): Rates {
+export function ratesOf(draws: number, start = 0, isLarge = false): Rates {
   let [found, first, certain, wronglyCertain] = [0, 0, 0, 0];
   const missed: string[] = [];
   const since = performance.now();
   for (let i = start; i < start + draws; i++) {
-    const draw = drawFrom(i * stride + 5);
+    const draw = drawFrom(i * stride + 5, isLarge);
     const { x, y, ...options } = drawn(draw);
     const { survivors, certain: isCertain, message } = identify(x, y, options);
     const place = survivors.findIndex((survivor) => isTruth(draw, survivor));
@@ -40,4 +40,5 @@ export function ratesOf(draws: number, start = 0): Rates {
   return { draws, found, first, certain, wronglyCertain, millisecondsEach, missed };
 }
 
-if (argv[1]?.endsWith("rates.ts")) console.log(ratesOf(Number(argv[2] ?? 2000), Number(argv[3] ?? 0)));
+if (argv[1]?.endsWith("rates.ts"))
+  console.log(ratesOf(Number(argv[2] ?? 2000), Number(argv[3] ?? 0), argv[4] === "large"));
