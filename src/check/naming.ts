@@ -115,7 +115,7 @@ function nameOf(
   if (rank >= 2 && is(every.filter((axis) => axis !== 1)) && affine !== "element") {
     return named(`BatchNorm${dimensions(shape)}`, 0);
   }
-  if (rank >= 3 && is(every.slice(2)))
+  if (rank >= 3 && is(every.slice(2)) && affine !== "element")
     return named(`InstanceNorm${dimensions(shape)}`, 1, false, groupNormAlias(shape));
   if (isTrailing && reducedAxes.length < rank && isNormalized) {
     const isAll = reducedAxes.length === rank - 1 && rank > 1 && affine === "none";
