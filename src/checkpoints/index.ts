@@ -1,3 +1,4 @@
+export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";

@@ -2,6 +2,7 @@ import type { DType } from "../tensor/dtype.ts";
 import { describe } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { elementsOf } from "./bytes.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import {
   parseSafetensorsHeader,
   type SafetensorsEntry,
@@ -14,27 +15,9 @@ import { type ByteSource, openSource, type SourceLike } from "./source.ts";
 const largestHeader = 100_000_000;
 
 /** An open safetensors file, of which only the header has been read. */
-export interface SafetensorsFile {
-  /** Names of the tensors in the order of their bytes in the file. */
-  readonly names: readonly string[];
-  /** The strings under `__metadata__`; empty if there are none. */
-  readonly metadata: ReadonlyMap<string, string>;
-  /** dtype, shape and place of every tensor, in the order of {@link SafetensorsFile.names}. */
+export interface SafetensorsFile extends Checkpoint {
+  /** dtype, shape and place of every tensor, in the order of their bytes. */
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
-  /**
-   * Reads one tensor; int64 and uint64 values are BigInt, float16 and bfloat16 are bits.
-   *
-   * @throws RangeError if there is no such tensor or no tensor dtype holds its elements
-   */
-  tensor(name: string): Promise<Tensor<DType>>;
-  /**
-   * Reads the raw little-endian bytes of one tensor, whatever its dtype.
-   *
-   * @throws RangeError if there is no such tensor
-   */
-  bytes(name: string): Promise<Uint8Array>;
-  /** Closes the file. */
-  close(): Promise<void>;
 }
 
 /**
