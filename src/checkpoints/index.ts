@@ -3,6 +3,7 @@ export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
 export { openCheckpoint } from "./openCheckpoint.ts";
+export { openPt, type PtFile } from "./pt.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsDType, SafetensorsEntry } from "./safetensorsHeader.ts";
 export {
