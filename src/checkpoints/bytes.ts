@@ -49,7 +49,8 @@ export function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuff
   return all;
 }
 
-function swapBytes(bytes: Uint8Array, width: number): void {
+/** Reverses the bytes of each element of `width` bytes, in place. */
+export function swapBytes(bytes: Uint8Array, width: number): void {
   for (let start = 0; start < bytes.length; start += width) {
     for (let low = start, high = start + width - 1; low < high; low++, high--) {
       const byte = bytes[low];

@@ -5,8 +5,11 @@ export { encodeNpy, writeNpy } from "./npyWrite.ts";
 export { openNpz } from "./npz.ts";
 export { encodeNpz, type NpzWriteOptions, writeNpz } from "./npzWrite.ts";
 export { openCheckpoint } from "./openCheckpoint.ts";
+export { openPt, type PtFile } from "./pt.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsDType, SafetensorsEntry } from "./safetensorsHeader.ts";
+export { type IndexOptions, openSafetensorsIndex } from "./safetensorsIndex.ts";
+export { type ShardOptions, writeSafetensorsShards } from "./safetensorsShards.ts";
 export {
   encodeSafetensors,
   type SafetensorsWriteOptions,

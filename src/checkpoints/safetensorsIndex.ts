@@ -38,13 +38,28 @@ export async function openSafetensorsIndex(
 ): Promise<Checkpoint> {
   const caller = "openSafetensorsIndex";
   const bytes = await openSource(source, caller);
-  const who = `${caller}: ${bytes.name}`;
   try {
-    const index = parseIndex(who, await readIndex(who, bytes));
-    return await shardedOf(who, index, shardCache(who, options.openShard ?? (await siblings(who, source))));
+    return await openIndexIn(`${caller}: ${bytes.name}`, bytes, source, options);
   } finally {
     await bytes.close();
   }
+}
+
+/**
+ * As {@link openSafetensorsIndex}, for an index that is open already.
+ *
+ * @param place where the index is: what `bytes` was opened from
+ * @throws as {@link openSafetensorsIndex}; `bytes` stays open
+ */
+export async function openIndexIn(
+  who: string,
+  bytes: ByteSource,
+  place: SourceLike,
+  options: IndexOptions,
+): Promise<Checkpoint> {
+  const index = parseIndex(who, await readIndex(who, bytes));
+  const openShard = options.openShard ?? (await siblings(who, place));
+  return shardedOf(who, index, shardCache(who, openShard));
 }
 
 /**
@@ -126,7 +141,9 @@ type OpenShard = (fileName: string) => SourceLike | Promise<SourceLike>;
 async function siblings(who: string, source: SourceLike): Promise<OpenShard> {
   if (source instanceof URL) return (fileName) => new URL(encodeURIComponent(fileName), source);
   if (typeof source !== "string") {
-    throw new TypeError(`${who}: expected a path, or the option openShard to find the other files, got neither`);
+    throw new TypeError(
+      `${who}: expected a path, or the option openShard to find the other files, got neither`,
+    );
   }
   const { dirname, join } = await import("node:path");
   return (fileName) => join(dirname(source), fileName);
