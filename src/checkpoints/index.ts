@@ -1,4 +1,13 @@
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
+export {
+  type Convention,
+  type ConventionRules,
+  conventions,
+  isConvention,
+  type NormKind,
+  type NormRole,
+} from "./conventions.ts";
+export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
