@@ -7,6 +7,8 @@ export {
   type NormKind,
   type NormRole,
 } from "./conventions.ts";
+export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
+export type { Change } from "./convertLayer.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
@@ -21,3 +23,4 @@ export {
   writeSafetensors,
 } from "./safetensorsWrite.ts";
 export { type ByteSource, openSource, type SourceLike } from "./source.ts";
+export type { LayerConfiguration, OptionValue } from "./targetConfiguration.ts";
