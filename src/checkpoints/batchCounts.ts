@@ -29,12 +29,13 @@ export function countsOf(metadata: ReadonlyMap<string, string>): BatchCounts | u
   return counts;
 }
 
-/** Metadata with these counts in the place of any others. */
+/** Metadata with these counts, by name, in the place of any others. */
 export function withCounts(metadata: ReadonlyMap<string, string>, counts: BatchCounts): Map<string, string> {
   const result = new Map(metadata);
   result.delete(metadataKey);
   if (counts.size > 0) {
-    const pairs = [...counts].map(([name, count]) => [name, count === null ? null : String(count)]);
+    const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    const pairs = sorted.map(([name, count]) => [name, count === null ? null : String(count)]);
     result.set(metadataKey, JSON.stringify(pairs));
   }
   return result;

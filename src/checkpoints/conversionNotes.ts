@@ -1,6 +1,6 @@
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Convention, conventions } from "./conventions.ts";
-import type { LayerRequest } from "./convertLayer.ts";
+import { hasStatistics, type LayerRequest, lacksTwin } from "./convertLayer.ts";
 import type { NormLayer } from "./normLayers.ts";
 
 /** What a user must know that no single change says. */
@@ -20,6 +20,7 @@ export function conversionNotes(
     ...frozenNotes(from, layers),
     ...momentumNotes(to, requests),
     ...groupNotes(layers),
+    ...twinNotes(to, layers),
     ...layerNormNotes(from, to, layers),
     ...instanceNormNotes(to, layers),
     ...(to === "megengine" && layers.some(({ kind }) => kind === "RMSNorm")
@@ -85,6 +86,16 @@ function momentumNotes(to: Convention, requests: readonly LayerRequest[]): strin
 function groupNotes(layers: readonly NormLayer[]): string[] {
   const groups = layers.filter(({ kind }) => kind === "GroupNorm");
   return groups.length > 0 ? [`${nameSome(groups)}: the file does not say the number of groups`] : [];
+}
+
+/** A kind that only the name tells is too little to add a tensor for. */
+function twinNotes(to: Convention, layers: readonly NormLayer[]): string[] {
+  const alone = layers.filter((layer) => lacksTwin(layer, to) && !hasStatistics(layer));
+  if (alone.length === 0) return [];
+  return [
+    `${nameSome(alone)}: weight or bias alone; ${conventions[to].title} has both or neither: give it ones for the ` +
+      "weight, zeros for the bias",
+  ];
 }
 
 function layerNormNotes(from: Convention, to: Convention, layers: readonly NormLayer[]): string[] {

@@ -66,7 +66,8 @@ export function convertLayer(who: string, checkpoint: Checkpoint, request: Layer
   return { outputs, changes, carriedCount: carried ? [name, request.batches as bigint | null] : undefined };
 }
 
-function hasStatistics({ keys }: NormLayer): boolean {
+/** Whether a layer keeps running statistics. */
+export function hasStatistics({ keys }: NormLayer): boolean {
   return keys.runningMean !== undefined || keys.runningVar !== undefined;
 }
 
@@ -116,8 +117,14 @@ function flatShape(layer: NormLayer, role: NormRole, shape: readonly number[]): 
   return [sizeOf(shape)];
 }
 
-/** Frameworks whose layers have both weight and bias or neither. */
-const bothOrNeither: ReadonlySet<Convention> = new Set(["torch", "megengine", "onnx", "paddle", "mlx"]);
+/** Frameworks whose batch, instance and group norms have both weight and bias or neither. */
+const bothOrNeither: ReadonlySet<Convention> = new Set(["torch", "megengine", "onnx", "mlx"]);
+
+/** Whether a layer has one of weight and bias where the target's has both or neither. */
+export function lacksTwin({ kind, keys }: NormLayer, to: Convention): boolean {
+  const isChannelwise = kind === "BatchNorm" || kind === "InstanceNorm" || kind === "GroupNorm";
+  return isChannelwise && bothOrNeither.has(to) && (keys.weight === undefined) !== (keys.bias === undefined);
+}
 
 function additions(
   who: string,
@@ -126,8 +133,7 @@ function additions(
 ): [key: string, tensor: LazyTensor, detail: string][] {
   const added: [string, LazyTensor, string][] = [];
   const { weight, bias, runningMean, runningVar, numBatchesTracked } = layer.keys;
-  const { kind } = layer;
-  if ((weight === undefined) !== (bias === undefined) && bothOrNeither.has(to) && isChannelwise(kind)) {
+  if (lacksTwin(layer, to) && hasStatistics(layer)) {
     const like = checkpoint.entries.get(weight ?? (bias as string)) as CheckpointEntry;
     const entry = { dtype: like.dtype, shape: [sizeOf(like.shape)] };
     const role = weight === undefined ? "weight" : "bias";
@@ -143,8 +149,4 @@ function additions(
   const detail = typeof batches === "bigint" ? `${count}, from the metadata` : "int64 0";
   added.push([keyOf(to, layer, name, "numBatchesTracked"), countTensor(count), detail]);
   return added;
-}
-
-function isChannelwise(kind: NormLayer["kind"]): boolean {
-  return kind === "BatchNorm" || kind === "InstanceNorm" || kind === "GroupNorm";
 }

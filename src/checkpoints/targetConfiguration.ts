@@ -9,6 +9,8 @@ export type OptionValue = number | boolean | null | readonly number[];
 export interface LayerConfiguration {
   /** The layer's name in the target. */
   readonly layer: string;
+  /** The layer's name in the source. */
+  readonly sourceLayer: string;
   readonly kind: NormKind;
   readonly kindBy: NormLayer["kindBy"];
   /** The class or operator, as the target calls it; null if it has none. */
@@ -112,7 +114,7 @@ export function configurationOf(
     const eps = source.eps === null && to !== "torch" ? machineEps(layer) : source.eps;
     set(words[to].eps, eps, rules.eps[kind]);
   }
-  return { layer: name, kind, kindBy, type: types[to][kind], options, defaults };
+  return { layer: name, sourceLayer: layer.name, kind, kindBy, type: types[to][kind], options, defaults };
 }
 
 /** Momentum as the other framework weighs it: of the old value instead of the new one. */
@@ -166,7 +168,8 @@ function affineOptions({ kind, keys }: NormLayer, to: Convention): Record<string
   if (to === "flax") return off(["use_scale", "use_bias"]);
   if (to === "paddle") return off(["weight_attr", "bias_attr"]);
   const hasAny = hasWeight || (hasBias && kind !== "RMSNorm");
-  if (kind === "InstanceNorm" && to === "torch") return { affine: hasAny };
+  // The classes that have no parameters by default.
+  if (kind === "InstanceNorm" && (to === "torch" || to === "mlx")) return { affine: hasAny };
   if (!hasAny) return { [to === "torch" && kind === "LayerNorm" ? "elementwise_affine" : "affine"]: false };
   return kind === "LayerNorm" && !hasBias ? { bias: false } : {};
 }
