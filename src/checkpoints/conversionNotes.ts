@@ -2,6 +2,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { type Convention, conventions } from "./conventions.ts";
 import { hasStatistics, type LayerRequest, lacksTwin } from "./convertLayer.ts";
 import type { NormLayer } from "./normLayers.ts";
+import { targetKind } from "./targetConfiguration.ts";
 
 /** What a user must know that no single change says. */
 export function conversionNotes(
@@ -21,6 +22,7 @@ export function conversionNotes(
     ...momentumNotes(to, requests),
     ...groupNotes(layers),
     ...twinNotes(to, layers),
+    ...layoutNotes(from, to),
     ...layerNormNotes(from, to, layers),
     ...instanceNormNotes(to, layers),
     ...(to === "megengine" && layers.some(({ kind }) => kind === "RMSNorm")
@@ -116,11 +118,19 @@ function layerNormNotes(from: Convention, to: Convention, layers: readonly NormL
 }
 
 function instanceNormNotes(to: Convention, layers: readonly NormLayer[]): string[] {
-  const tracking = layers.filter((layer) => layer.kind === "InstanceNorm" && tracked(layer));
-  if (to === "torch" || tracking.length === 0) return [];
+  const tracking = layers.filter((layer) => targetKind(layer, to) !== layer.kind);
+  if (tracking.length === 0) return [];
   return [
-    `${nameSome(tracking)}: ${conventions[to].title}'s instance norm has no running statistics; a batch norm in ` +
-      "inference computes the same by them",
+    `${nameSome(tracking)}: an instance norm with running statistics, which ${conventions[to].title} does not have; ` +
+      "a batch norm computes the same by them in inference, but not in training",
+  ];
+}
+
+function layoutNotes(from: Convention, to: Convention): string[] {
+  const { layout, title } = conventions[to];
+  if (layout === conventions[from].layout) return [];
+  return [
+    `${conventions[from].title} is ${conventions[from].layout}, ${title} ${layout} unless told otherwise`,
   ];
 }
 

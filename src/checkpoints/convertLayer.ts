@@ -4,7 +4,7 @@ import { type Convention, conventions, type NormRole } from "./conventions.ts";
 import { countTensor, filled, scaled } from "./convertedCheckpoint.ts";
 import type { LazyTensor } from "./namedTensors.ts";
 import type { NormLayer } from "./normLayers.ts";
-import type { SourceOptions } from "./targetConfiguration.ts";
+import { type SourceOptions, targetKind } from "./targetConfiguration.ts";
 
 /** One thing that became different. */
 export interface Change {
@@ -76,9 +76,9 @@ function countDetail(batches: bigint | null | undefined): { readonly detail?: st
 }
 
 /** The key of a tensor in a convention. */
-function keyOf(to: Convention, { kind }: NormLayer, name: string, role: NormRole): string {
+function keyOf(to: Convention, layer: NormLayer, name: string, role: NormRole): string {
   const { keys, written, collections, separator } = conventions[to];
-  const last = written[kind]?.[role] ?? keys[role]?.[0] ?? role;
+  const last = written[targetKind(layer, to)]?.[role] ?? keys[role]?.[0] ?? role;
   return [collections[role], name, last].filter((part) => part !== undefined && part !== "").join(separator);
 }
 

@@ -11,6 +11,7 @@ export interface LayerConfiguration {
   readonly layer: string;
   /** The layer's name in the source. */
   readonly sourceLayer: string;
+  /** The source's kind. */
   readonly kind: NormKind;
   readonly kindBy: NormLayer["kindBy"];
   /** The class or operator, as the target calls it; null if it has none. */
@@ -92,6 +93,15 @@ const words: {
   mlx: { eps: "eps", groups: "num_groups" },
 };
 
+/**
+ * The kind of layer that takes the tensors in `to`: a batch norm for an instance norm with running statistics, which only
+ * PyTorch has; by its statistics, in inference, it computes the same.
+ */
+export function targetKind({ kind, keys }: NormLayer, to: Convention): NormKind {
+  const tracks = keys.runningMean !== undefined || keys.runningVar !== undefined;
+  return kind === "InstanceNorm" && tracks && to !== "torch" ? "BatchNorm" : kind;
+}
+
 /** What a layer of `to` must be made with, given what the layer of `from` was made with. */
 export function configurationOf(
   layer: NormLayer,
@@ -99,9 +109,10 @@ export function configurationOf(
   to: Convention,
   source: SourceOptions,
 ): LayerConfiguration {
-  const { kind, kindBy } = layer;
+  const kind = targetKind(layer, to);
   const rules = conventions[to];
-  const options: Record<string, OptionValue> = { ...placeOptions(layer, to), ...affineOptions(layer, to) };
+  const target: NormLayer = { ...layer, kind };
+  const options: Record<string, OptionValue> = { ...placeOptions(target, to), ...affineOptions(target, to) };
   const defaults: Record<string, OptionValue> = {};
   const set = (option: string, value: number | null, usual: number | null | undefined): void => {
     options[option] = value;
@@ -114,7 +125,15 @@ export function configurationOf(
     const eps = source.eps === null && to !== "torch" ? machineEps(layer) : source.eps;
     set(words[to].eps, eps, rules.eps[kind]);
   }
-  return { layer: name, sourceLayer: layer.name, kind, kindBy, type: types[to][kind], options, defaults };
+  return {
+    layer: name,
+    sourceLayer: layer.name,
+    kind: layer.kind,
+    kindBy: layer.kindBy,
+    type: types[to][kind],
+    options,
+    defaults,
+  };
 }
 
 /** Momentum as the other framework weighs it: of the old value instead of the new one. */

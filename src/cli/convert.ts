@@ -85,8 +85,9 @@ async function convertFile(path: string, flags: ConvertFlags): Promise<void> {
       }
     }
     if (write !== undefined) await write(conversion.tensors);
-    if (flags.json) console.log(JSON.stringify(summaryOf(path, flags.output, conversion)));
-    else console.log(textOf(path, flags.output, conversion).join("\n"));
+    const result = withFormatNotes(conversion, flags.output);
+    if (flags.json) console.log(JSON.stringify(summaryOf(path, flags.output, result)));
+    else console.log(textOf(path, flags.output, result).join("\n"));
   } finally {
     await file.close();
   }
@@ -131,6 +132,12 @@ async function withProgress(
   }
 }
 
+function withFormatNotes(conversion: Conversion, output: string | undefined): Conversion {
+  if (!output?.endsWith(".npz") || conversion.tensors.metadata.size === 0) return conversion;
+  const note = "npz has no place for the metadata, which is lost, with the numbers of batches in it";
+  return { ...conversion, notes: [...conversion.notes, note] };
+}
+
 function summaryOf(input: string, output: string | undefined, conversion: Conversion): object {
   const { from, to, reason, changes, configuration, notes } = conversion;
   return { input, output: output ?? null, from, to, reason, changes, configuration, notes };
@@ -149,9 +156,6 @@ function textOf(input: string, output: string | undefined, conversion: Conversio
     }
   }
   lines.push("", ...notes.map((note) => `note: ${note}`));
-  if (output?.endsWith(".npz") && tensors.metadata.size > 0) {
-    lines.push("note: npz has no place for the metadata; numbers of batches are lost");
-  }
   lines.push(
     output === undefined
       ? `nothing written; say --output to write it for ${conventions[to].title}`

@@ -114,6 +114,19 @@ describe("names and values", () => {
     );
   });
 
+  test("an instance norm with running statistics becomes a batch norm, except in PyTorch", async () => {
+    const keys = ["weight", "bias", "running_mean", "running_var"];
+    const model = Object.fromEntries(keys.map((key) => [`inorm.${key}`, vector(1)]));
+    const paddle = await converted(model, { from: "torch", to: "paddle" });
+    expect(paddle.configuration[0]).toMatchObject({
+      kind: "InstanceNorm",
+      type: "paddle.nn.BatchNorm1D/2D/3D",
+    });
+    expect(paddle.tensors.names).toContain("inorm.weight");
+    const torch = await converted(model, { from: "torch", to: "torch" });
+    expect(torch.configuration[0].type).toBe("torch.nn.InstanceNorm1d/2d/3d");
+  });
+
   test("PyTorch loads what Keras' numbered variables become", async () => {
     const keras = Object.fromEntries(
       [vector(1, 2), vector(3, 4), vector(5, 6), vector(7, 8)].map((value, index) => [
@@ -432,7 +445,9 @@ describe("notes", () => {
     expect(megengine).toContain("gn: the file does not say the number of groups");
     expect(megengine).toContain("MegEngine has no RMSNorm");
     expect(megengine).toContain("ln: MegEngine's LayerNorm always has a bias");
-    expect(megengine).toContain("inorm: MegEngine's instance norm has no running statistics");
+    expect(megengine).toContain(
+      "inorm: an instance norm with running statistics, which MegEngine does not have",
+    );
     expect(megengine).toContain("MegEngine has no cumulative average");
     expect(megengine).toContain("bn1 and 3 more: no num_batches_tracked");
     expect(megengine).toContain("the metadata still says format: pt");
