@@ -4,7 +4,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { type Convention, conventionNames, conventions, isConvention } from "./conventions.ts";
 import { conversionNotes } from "./conversionNotes.ts";
 import { checkpointOf } from "./convertedCheckpoint.ts";
-import { type Change, convertLayer, type LayerRequest } from "./convertLayer.ts";
+import { type Change, convertLayer, type LayerRequest, type LayerResult } from "./convertLayer.ts";
 import type { LazyTensor } from "./namedTensors.ts";
 import type { NormLayer } from "./normLayers.ts";
 import { sourceLayers } from "./sourceLayers.ts";
@@ -66,12 +66,11 @@ export async function convert(checkpoint: Checkpoint, options: ConvertOptions): 
   const { from: asked, to } = checkedOptions(who, options);
   const { from, reason, layers, notes } = sourceLayers(who, checkpoint, asked);
   const carried = countsOf(checkpoint.metadata);
-  const results = await Promise.all(
-    layers.map(async (layer) => {
-      const request = await requestOf(who, checkpoint, layer, options, carried ?? new Map());
-      return { request, ...convertLayer(who, checkpoint, request) };
-    }),
-  );
+  const results: (LayerResult & { readonly request: LayerRequest })[] = [];
+  for (const layer of layers) {
+    const request = await requestOf(who, checkpoint, layer, options, carried ?? new Map());
+    results.push({ request, ...convertLayer(who, checkpoint, request) });
+  }
   const replaced = new Map<string, readonly [string, LazyTensor][]>();
   for (const { outputs } of results) for (const [key, tensors] of outputs) replaced.set(key, tensors);
   const counts = new Map(results.flatMap(({ carriedCount }) => (carriedCount ? [carriedCount] : [])));

@@ -27,7 +27,10 @@ export function sourceLayers(
   const { title } = conventions[from];
   const layers = findNormLayers(checkpoint, from);
   if (layers.length === 0) {
-    const hint = found.length > 0 ? `; ${found[0].name} has ${conventions[found[0].convention].title}'s` : "";
+    const hint =
+      found.length > 0
+        ? `; ${found[0].name || "the layer"} has ${conventions[found[0].convention].title}'s`
+        : "";
     throw new RangeError(
       `${who}: expected a normalization layer with ${title}'s names (${firstNames(from)}), found none${hint}`,
     );
