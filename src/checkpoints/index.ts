@@ -1,5 +1,16 @@
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
+export {
+  type Convention,
+  type ConventionRules,
+  conventions,
+  isConvention,
+  type NormKind,
+  type NormRole,
+} from "./conventions.ts";
+export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
+export type { Change } from "./convertLayer.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
+export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
 export { openNpz } from "./npz.ts";
@@ -17,3 +28,4 @@ export {
   writeSafetensors,
 } from "./safetensorsWrite.ts";
 export { type ByteSource, openSource, type SourceLike } from "./source.ts";
+export type { LayerConfiguration, OptionValue } from "./targetConfiguration.ts";
