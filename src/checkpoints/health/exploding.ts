@@ -2,6 +2,7 @@ import { medianOf } from "../summary.ts";
 import { channelsText, channelsWhere, type Finding, finding, numberText, wholeLayer } from "./finding.ts";
 import type { LayerValues } from "./layerValues.ts";
 import { usualOf } from "./usual.ts";
+import { isBelowEps } from "./variance.ts";
 
 /**
  * How many times the usual deviation, mean or scale is too much: three orders of magnitude. In trained networks channels
@@ -43,7 +44,7 @@ export function exploding(layer: LayerValues): Finding[] {
   });
 }
 
-function quantitiesOf({ runningMean, runningVar, weight, scale }: LayerValues): Quantity[] {
+function quantitiesOf({ runningMean, runningVar, weight, scale, eps }: LayerValues): Quantity[] {
   const found: Quantity[] = [];
   const deviation = runningVar?.map((variance) => Math.sqrt(variance));
   if (deviation) found.push({ what: "running deviation", values: deviation });
@@ -58,10 +59,9 @@ function quantitiesOf({ runningMean, runningVar, weight, scale }: LayerValues): 
   }
   // A scale that a variance near 0 makes large is another rule's.
   if (runningVar && scale) {
-    const level = (usualOf(deviation ?? scale).median / explodingFactor) ** 2;
     found.push({
       what: "|scale|",
-      values: scale.map((value, c) => (runningVar[c] < level ? 0 : Math.abs(value))),
+      values: scale.map((value, channel) => (isBelowEps(runningVar[channel], eps) ? 0 : Math.abs(value))),
     });
   } else if (weight) found.push({ what: "|weight|", values: weight.map(Math.abs) });
   return found;

@@ -3,7 +3,7 @@ import type { LayerValues } from "./layerValues.ts";
 
 /** Whether running statistics are as a new layer has them: all means 0 and all variances 1. */
 export function isInitial({ runningMean, runningVar }: LayerValues): boolean {
-  if (runningMean === null || runningVar === null || runningVar.length === 0) return false;
+  if (runningMean === null || runningVar === null) return false;
   return runningMean.every((mean) => mean === 0) && runningVar.every((variance) => variance === 1);
 }
 
@@ -17,7 +17,7 @@ function isAffineInitial({ weight, bias }: LayerValues): boolean {
 
 /** Running statistics that are as they began, although the layer was trained; a note if it was not. */
 export function neverUpdated(layer: LayerValues): Finding[] {
-  if (!isInitial(layer)) return [];
+  if (layer.runningVar?.length === 0 || !isInitial(layer)) return [];
   const { name, numBatchesTracked } = layer;
   const counted = numBatchesTracked !== null && numBatchesTracked > 0;
   const found = "running_mean is 0 and running_var is 1 in every channel, as in a new layer";

@@ -79,11 +79,16 @@ export function zeroVariance(layer: LayerValues): Finding[] {
   ];
 }
 
+/** Whether eps alone decides what a channel of this running variance is divided by. */
+export function isBelowEps(variance: number, eps: number): boolean {
+  return variance < tinyVariancePart * eps;
+}
+
 /** A running variance so small that eps alone decides the scale. */
 export function tinyVariance(layer: LayerValues): Finding[] {
   const { name, runningVar, eps } = layer;
   if (runningVar === null) return [];
-  const isTiny = (variance: number): boolean => variance > 0 && variance < tinyVariancePart * eps;
+  const isTiny = (variance: number): boolean => variance > 0 && isBelowEps(variance, eps);
   const channels = channelsWhere(runningVar.length, (channel) => isTiny(runningVar[channel]));
   if (channels.count === 0) return [];
   return [
