@@ -9,9 +9,16 @@ export {
 } from "./conventions.ts";
 export { type Finding, type RuleName, ruleNames, type Severity } from "./health/finding.ts";
 export { type InspectOptions, inspect } from "./inspect.ts";
-export type { Inspection, LayerInspection, Quantity } from "./inspection.ts";
-export { findNormLayers, type NormLayer } from "./normLayers.ts";
+export {
+  type FindingGroup,
+  groupFindings,
+  type Inspection,
+  type LayerInspection,
+  type Quantity,
+} from "./inspection.ts";
+export { type InspectionPlot, layerPlots, networkPlots, quantityTitles } from "./inspectionPlots.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
+export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
 export { openNpz } from "./npz.ts";

@@ -130,7 +130,7 @@ function inspectionOf(
     if (tensor !== null) statistics[role] = summarize(tensor);
   }
   if (values.runningVar !== null) statistics.deviation = summarize(values.runningVar.map(Math.sqrt));
-  if (values.scale !== null) statistics.scale = summarize(values.scale);
+  if (values.scale !== null) statistics.scale = summarize(values.scale.map(Math.abs));
   return {
     ...layer,
     eps: values.eps,

@@ -3,7 +3,7 @@ import type { ChannelTensor } from "./health/layerValues.ts";
 import type { NormLayer } from "./normLayers.ts";
 import type { Summary } from "./summary.ts";
 
-/** What {@link LayerInspection.statistics} summarizes; `deviation` is sqrt(running variance). */
+/** What {@link LayerInspection.statistics} summarizes; `deviation` is sqrt(running variance), `scale` is |scale|. */
 export type Quantity = ChannelTensor | "deviation" | "scale";
 
 /** A normalization layer of a checkpoint: what it is, what its values are like, and what is wrong with it. */
@@ -21,6 +21,29 @@ export interface LayerInspection extends NormLayer {
   readonly scale: Float64Array | null;
   /** What is wrong with this layer, the worst first. */
   readonly findings: readonly Finding[];
+}
+
+/** Findings that differ only in the layer and its channels. */
+export interface FindingGroup extends Pick<Finding, "rule" | "severity" | "why" | "fix"> {
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Puts findings together that say the same of several layers, in their order.
+ *
+ * @example
+ * for (const { severity, rule, findings } of groupFindings(inspection.findings)) console.log(severity, rule, findings.length);
+ */
+export function groupFindings(findings: readonly Finding[]): FindingGroup[] {
+  const groups = new Map<string, FindingGroup & { findings: Finding[] }>();
+  for (const finding of findings) {
+    const { rule, severity, why, fix } = finding;
+    const key = JSON.stringify([rule, severity, why, fix]);
+    const group = groups.get(key) ?? { rule, severity, why, fix, findings: [] };
+    group.findings.push(finding);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
 }
 
 /** What {@link inspect} says of a checkpoint. */

@@ -5,6 +5,7 @@ import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { explainCommand } from "./explain.ts";
 import { identifyCommand } from "./identify.ts";
+import { inspectCommand } from "./inspect.ts";
 import { runCommand } from "./run.ts";
 
 /** Exit code of a call that was refused: bad arguments, a bad file, a wrong shape. */
@@ -26,6 +27,7 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   for (const command of [
     runCommand(),
+    inspectCommand(),
     identifyCommand(),
     compareCommand(),
     explainCommand(),
