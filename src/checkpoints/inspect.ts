@@ -8,6 +8,7 @@ import { type ChannelTensor, channelTensors, type LayerValues, scaleOf } from ".
 import { layerRules, networkRules, tensorRules } from "./health/rules.ts";
 import { isReadable } from "./health/tensors.ts";
 import type { Inspection, LayerInspection, Quantity } from "./inspection.ts";
+import { inModelOrder } from "./layerOrder.ts";
 import { findNormLayers, type NormLayer } from "./normLayers.ts";
 import { type Summary, summarize } from "./summary.ts";
 
@@ -47,7 +48,7 @@ const floatEpsilon = 2 ** -23;
  */
 export async function inspect(checkpoint: Source, options: InspectOptions = {}): Promise<Inspection> {
   checkArguments(checkpoint, options);
-  const layers = findNormLayers(checkpoint);
+  const layers = inModelOrder(findNormLayers(checkpoint));
   const inspected: LayerInspection[] = [];
   const levels: LayerLevel[] = [];
   let kept = 0;

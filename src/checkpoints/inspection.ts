@@ -48,7 +48,7 @@ export function groupFindings(findings: readonly Finding[]): FindingGroup[] {
 
 /** What {@link inspect} says of a checkpoint. */
 export interface Inspection {
-  /** Every normalization layer, in the order of the file. */
+  /** Every normalization layer, in the order of the file; by name and number if that is sorted by name. */
   readonly layers: readonly LayerInspection[];
   /** The findings of all layers, the worst first. */
   readonly findings: readonly Finding[];

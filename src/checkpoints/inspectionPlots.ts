@@ -8,6 +8,8 @@ import type { Spread } from "./summary.ts";
 /** A plot of an inspection: a Vega-Lite specification, plain JSON that any Vega-Lite renderer draws. */
 export interface InspectionPlot {
   readonly quantity: Quantity;
+  /** What is drawn: bars of one layer, a row for each layer, or bands over the layers' positions. */
+  readonly form: "histogram" | "rows" | "bands";
   readonly title: string;
   /** The plot in words, for those who do not see it. */
   readonly description: string;
@@ -47,6 +49,7 @@ export function layerPlots(layer: LayerInspection, width: number): InspectionPlo
     const title = quantityTitles[quantity];
     return {
       quantity,
+      form: "histogram",
       title,
       description: `${title} of ${layer.name}: from ${text(spread.min)} to ${text(spread.max)}, median ${text(spread.median)}`,
       spec: histogramSpec(spread.histogram, width),
@@ -67,8 +70,9 @@ export function networkPlots({ layers }: Pick<Inspection, "layers">, width: numb
     const rows = layers.flatMap((layer) => rowOf(layer, quantity));
     if (!rows.some(({ max }) => max > 0)) return [];
     const title = `${quantityTitles[quantity]} of the channels, layer by layer`;
-    const spec = rows.length > mostRows ? bandSpec(rows, width) : rowsSpec(rows, width);
-    return { quantity, title, description: describeRows(title, rows), spec };
+    const form = rows.length > mostRows ? "bands" : "rows";
+    const spec = form === "bands" ? bandSpec(rows, width) : rowsSpec(rows, width);
+    return { quantity, form, title, description: describeRows(title, rows), spec };
   });
 }
 

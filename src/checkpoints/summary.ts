@@ -1,5 +1,5 @@
-/** Bins of a histogram: as many as a panel of 160 pixels can show apart. */
-const histogramBins = 24;
+/** Bins of a histogram: no more than a panel of 160 pixels can show apart. */
+const bins = { fewest: 8, most: 24 } as const;
 
 /** Equal bins between two finite values; one bin if the values are equal. */
 export interface Histogram {
@@ -73,12 +73,14 @@ function histogramOf(sorted: Float64Array): Histogram {
   const start = sorted[0];
   const end = sorted[sorted.length - 1];
   if (start === end) return { start, end, counts: [sorted.length] };
-  const counts = new Array<number>(histogramBins).fill(0);
+  // With the cube root of the count, as rules for histograms have it, few values do not fall apart into single bars.
+  const wanted = Math.ceil(3 * Math.cbrt(sorted.length));
+  const counts = new Array<number>(Math.min(bins.most, Math.max(bins.fewest, wanted))).fill(0);
   // Halves, because the difference of two finite values may overflow.
   const width = end / 2 - start / 2;
   for (const value of sorted) {
-    const bin = Math.floor(((value / 2 - start / 2) / width) * histogramBins);
-    counts[Math.min(histogramBins - 1, Math.max(0, bin || 0))]++;
+    const bin = Math.floor(((value / 2 - start / 2) / width) * counts.length);
+    counts[Math.min(counts.length - 1, Math.max(0, bin || 0))]++;
   }
   return { start, end, counts };
 }

@@ -12,10 +12,3 @@ export type Paint = (style: Parameters<typeof styleText>[0], text: string) => st
 export function painter(isColoured: boolean): Paint {
   return (style, text) => (isColoured ? styleText(style, text) : text);
 }
-
-/** Text from a file without what would move the cursor, ring the bell or turn the line around. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
-    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
-}

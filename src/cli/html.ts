@@ -1,3 +1,5 @@
+import { printable } from "../checkpoints/printable.ts";
+
 /** Text that is HTML already; everything else is escaped. */
 export class Html {
   readonly text: string;
@@ -18,7 +20,7 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * HTML from a template; what is put in is escaped, for text and for quoted attributes.
+ * HTML from a template; what is put in is escaped, for text and for quoted attributes, and shows its control characters.
  *
  * @example
  * html`<p title="${name}">${name}</p>`.text; // name may be <script>
@@ -30,5 +32,5 @@ export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Ht
 function markup(part: Part): string {
   if (part instanceof Html) return part.text;
   if (typeof part === "object") return part.map(({ text }) => text).join("");
-  return String(part).replaceAll(/[&<>"']/g, (character) => entities[character]);
+  return printable(String(part)).replaceAll(/[&<>"']/g, (character) => entities[character]);
 }

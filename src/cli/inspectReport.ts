@@ -1,4 +1,5 @@
 import {
+  conventions,
   type FindingGroup,
   groupFindings,
   type Inspection,
@@ -27,7 +28,7 @@ const mostTableRows = 2000;
 const mostNamed = 30;
 
 /** Widths of the plots over all layers, on a phone and beyond, and of a histogram, in pixels. */
-const widths = { narrow: 320, wide: 960, panel: 200 } as const;
+const widths = { narrow: 320, wide: 960, panel: 180 } as const;
 
 /** What tells the kind of a layer. */
 const howKnown: Readonly<Record<LayerInspection["kindBy"], string>> = {
@@ -130,6 +131,13 @@ function linkTo(name: string, place: number | undefined): Html {
     : html`<a href="#layer-${place}"><bdi>${name}</bdi></a>`;
 }
 
+/** What the parts of a plot mean. */
+const legends: Readonly<Record<InspectionPlot["form"], readonly string[]>> = {
+  histogram: [],
+  rows: ["line: smallest to largest channel", "bar: middle half", "point: median"],
+  bands: ["light band: smallest to largest channel", "dark band: middle half", "line: median"],
+};
+
 async function networkSection(found: Inspection, draw: Draw): Promise<Html> {
   const wide = networkPlots(found, widths.wide);
   const narrow = networkPlots(found, widths.narrow);
@@ -137,7 +145,7 @@ async function networkSection(found: Inspection, draw: Draw): Promise<Html> {
   for (const [index, plot] of wide.entries()) {
     figures.push(html`<figure class="card">
 <figcaption>${plot.title}</figcaption>
-<p class="legend"><span>line: smallest to largest</span><span>bar: middle half</span><span>point: median</span><span class="warning">▲ warning</span><span class="error">◆ error</span></p>
+<p class="legend">${legends[plot.form].map((text) => html`<span>${text}</span>`)}<span class="warning">▲ warning</span><span class="error">◆ error</span></p>
 <div class="wide">${await draw(plot)}</div><div class="narrow">${await draw(narrow[index])}</div>
 </figure>`);
   }
@@ -186,12 +194,17 @@ async function layerCard(place: number, layer: LayerInspection, draw: Draw): Pro
       : `, ${plural(numBatchesTracked, "batch")} tracked`.replace("batchs", "batches");
   return html`<article class="card" id="layer-${place}">
 <div class="head"><h3><bdi>${name === "" ? "(no name)" : name}</bdi></h3><span>${kind}</span>${healthBadge(layer)}</div>
-<p class="quiet small">${howKnown[kindBy]}; ${convention}'s names, ${shapeText(shape)} ${dtype}, eps ${eps}${counted}</p>
+<p class="quiet small">${howKnown[kindBy]}; ${conventions[convention].title}'s names, ${shapeText(shape)} ${dtype}, eps ${epsText(eps)}${counted}</p>
 ${layer.findings.map(({ severity, found }) => html`<p class="small"><span class="${severity}">${severity}</span> ${found}.</p>`)}
 <div class="panels">${panels}</div>
 <details><summary>Numbers</summary>${numbersTable(layer)}</details>
 </article>
 `;
+}
+
+/** 1e-5 rather than 0.00001. */
+function epsText(eps: number): string {
+  return eps > 0 && eps < 0.01 ? threeDigits(eps).replace(/^0.*/, eps.toExponential()) : String(eps);
 }
 
 async function panel(plot: InspectionPlot, draw: Draw): Promise<Html> {
@@ -212,5 +225,5 @@ function numbersRow(quantity: Quantity, { spread, nan, infinite }: Summary): Htm
   const cells = [min, p01, p25, median, p75, p99, max, mean].map((value) =>
     value === undefined ? "–" : threeDigits(value),
   );
-  return html`<tr><th scope="row">${quantityTitles[quantity]}</th>${[...cells, nan, infinite].map((cell) => html`<td class="number">${cell}</td>`)}</tr>`;
+  return html`<tr><th scope="row"><span>${quantityTitles[quantity]}</span></th>${[...cells, nan, infinite].map((cell) => html`<td class="number">${cell}</td>`)}</tr>`;
 }

@@ -19,6 +19,7 @@ h1 { font-size: 1.45rem; line-height: 1.25; margin: 0; }
 h2 { font-size: 1.1rem; margin: 2.2rem 0 0.7rem; }
 h3 { font-size: 1rem; margin: 0; }
 p { margin: 0.25rem 0; }
+h2 + p { margin-bottom: 0.7rem; }
 a { color: inherit; text-decoration-color: var(--accent); text-underline-offset: 0.15em; }
 a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 bdi { font-family: ui-monospace, "SF Mono", "Cascadia Code", Menlo, Consolas, monospace; font-size: 0.92em; }
@@ -40,13 +41,15 @@ dt { color: var(--quiet); } dd { margin: 0; }
 table { border-collapse: collapse; width: 100%; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 0.35rem 0.9rem 0.35rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: baseline; }
 tr:last-child > td, tr:last-child > th[scope="row"] { border-bottom: 0; }
+th[scope="row"] > * { display: inline-block; width: max-content; max-width: min(18rem, 42vw); white-space: normal; }
 th { font-weight: 500; } thead th { color: var(--quiet); font-weight: normal; }
 .number { text-align: right; }
 .bars { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; color: var(--accent); white-space: pre; line-height: 1; }
 figure { margin: 0; }
 figcaption { font-size: 0.85rem; color: var(--quiet); }
+figure.card figcaption { font-size: 1rem; color: var(--text); }
 svg { display: block; max-width: 100%; height: auto; }
-.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: 0.8rem 1.2rem; margin-top: 0.7rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(10.4rem, 45%), 1fr)); gap: 0.8rem 1.2rem; margin-top: 0.7rem; }
 .wide { display: none; }
 @media (min-width: 46rem) { .wide { display: block; } .narrow { display: none; } }
 .legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1.2rem; font-size: 0.85rem; color: var(--quiet); margin: 0.3rem 0 0.6rem; }

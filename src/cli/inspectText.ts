@@ -6,8 +6,9 @@ import {
   type LayerInspection,
   type Severity,
 } from "../checkpoints/index.ts";
+import { printable } from "../checkpoints/printable.ts";
 import { barsOf } from "./bars.ts";
-import { type Paint, printable } from "./colours.ts";
+import type { Paint } from "./colours.ts";
 
 /** Cells of a bar: each stands for two bins of a histogram. */
 const barCells = 12;
@@ -41,7 +42,7 @@ export function inspectionText(
       ? ["? neither the keys nor the name tell the kind: it is the most common one with these keys."]
       : []),
     ...(found.findings.length > 0
-      ? ["", ...groupFindings(found.findings).map((group) => groupText(group, paint))]
+      ? groupFindings(found.findings).map((group) => `\n${groupText(group, paint)}`)
       : []),
     "",
     verdict(found),
@@ -132,6 +133,15 @@ function healthText(layer: LayerInspection, paint: Paint): string {
   return worst === undefined ? paint("green", "ok") : paint(colourOf[worst], countsText(countsOf(layer)));
 }
 
+/** Width of explanations; their indent comes before it. */
+const textWidth = 92;
+
+const indent = "       ";
+
+function wrapped(text: string): string {
+  return text.replaceAll(new RegExp(`(.{1,${textWidth}})( |$)`, "g"), `$1\n${indent}`).trimEnd();
+}
+
 function groupText({ rule, severity, why, fix, findings }: FindingGroup, paint: Paint): string {
   const named = findings.slice(0, namedLayers);
   const rest = findings.length - named.length;
@@ -139,8 +149,7 @@ function groupText({ rule, severity, why, fix, findings }: FindingGroup, paint: 
     `${paint([colourOf[severity], "bold"], severity)}  ${rule}`,
     ...named.map(({ layer, found }) => `  ${printable(`${layer}: ${found}`)}.`),
     ...(rest > 0 ? [`  and ${plural(rest, "layer")} more: see --json`] : []),
-    `  ${paint("dim", "Why")}  ${why}.`,
-    `  ${paint("dim", "Do")}   ${fix}.`,
-    "",
+    `  ${paint("dim", "Why")}  ${wrapped(`${why}.`)}`,
+    `  ${paint("dim", "Do")}   ${wrapped(`${fix}.`)}`,
   ].join("\n");
 }

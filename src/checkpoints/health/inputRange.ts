@@ -15,11 +15,27 @@ const pixelDeviation = 10;
  */
 const aboveOthers = 5;
 
+/** What layers at a network's entry are called: stem, bn1, norm0, conv1_bn, bn_data. */
+const entryName = /stem|(^|[./_])(input|data|bn_?[01]|norm_?[01]|conv_?1|bn_?conv_?1)([./_]|$)/i;
+
+/**
+ * The layer at the network's entry: files are often sorted by name, so that one outermost layer which is called so
+ * goes before the first in order.
+ */
+function entryOf(levels: readonly LayerLevel[]): LayerLevel | undefined {
+  const depthOf = ({ name }: LayerLevel): number => name.split(/[./]/).length;
+  const outermost = Math.min(...levels.map(depthOf));
+  const named = levels.filter((level) => depthOf(level) === outermost && entryName.test(level.name));
+  return named.length === 1 ? named[0] : levels[0];
+}
+
 /** Running statistics of the first layer that are those of an input of 0..255, not of 0..1. */
 export function inputRange(levels: readonly LayerLevel[]): Finding[] {
-  const [first, ...others] = levels.filter(({ deviation }) => deviation !== null);
+  const known = levels.filter(({ deviation }) => deviation !== null);
+  const first = entryOf(known);
   const deviation = first?.deviation ?? 0;
-  if (deviation < pixelDeviation) return [];
+  if (first === undefined || deviation < pixelDeviation) return [];
+  const others = known.filter((level) => level !== first);
   const later = Float64Array.from(others, (level) => level.deviation as number).sort();
   if (later.length > 0 && deviation < aboveOthers * quantile(later, 0.5)) return [];
   return [

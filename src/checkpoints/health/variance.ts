@@ -34,10 +34,10 @@ export function negativeVariance({ name, runningVar, eps }: LayerValues): Findin
   const nan = channelsWhere(runningVar.length, (channel) => runningVar[channel] + eps < 0).count;
   return [
     finding(name, "negative-variance", "error", channels, {
-      found: `running_var is negative in ${channelsText(channels)}, at least ${numberText(lowest(runningVar))}`,
+      found: `running_var is negative in ${channelsText(channels)}, down to ${numberText(lowest(runningVar))}`,
       why:
         nan > 0
-          ? `sqrt(var + eps) is NaN in ${nan}, and so is the output`
+          ? `sqrt(var + eps) is NaN ${nan === channels.count ? "there" : `in ${nan} of them`}, and so is the output`
           : "No data has such a variance; only eps keeps the root real",
       fix: "Recompute the statistics with evenkeel calibrate; look for variances made as E[x^2] - E[x]^2, averaged weights with negative factors, or tensors stored under swapped names",
     }),

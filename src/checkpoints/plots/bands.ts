@@ -29,7 +29,7 @@ export function bandSpec(layers: readonly LayerRow[], width: number): Spec {
     field: "place",
     type: "quantitative",
     scale: { domain: [0, layers.length - 1], nice: false, zero: false },
-    axis: { title: "position in the file", grid: false, format: "d", tickCount: 6 },
+    axis: { title: "position of the layer", grid: false, format: "d", tickCount: 6 },
   };
   const area = (low: string, high: string, opacity: number): object => ({
     mark: { type: "area", color: colours.mark, opacity },
@@ -50,7 +50,7 @@ export function bandSpec(layers: readonly LayerRow[], width: number): Spec {
       { mark: { type: "line", color: colours.mark, strokeWidth: 1.5 }, encoding: { y: y("median") } },
       {
         data: { values: marks },
-        mark: { type: "point", filled: true, size: 60, opacity: 1 },
+        mark: { type: "point", filled: true, opacity: 1 },
         encoding: { y: y("median"), ...healthEncoding },
       },
     ],

@@ -21,7 +21,10 @@ export function rowsSpec(layers: readonly LayerRow[], width: number): Spec {
     label: labels[place],
     low: domain[0],
   }));
-  const x = (field: string): object => ({ field, ...logEncoding(domain, { orient: "top" }) });
+  const x = (field: string): object => ({
+    field,
+    ...logEncoding(domain, { orient: "top", offset: isWide ? 0 : 8 }),
+  });
   const texts = {
     mark: { type: "text", align: "left", baseline: "bottom", dy: -6, fontSize: 11, color: colours.text },
     encoding: { x: { ...x("low") }, text: { field: "label" } },
@@ -46,7 +49,7 @@ export function rowsSpec(layers: readonly LayerRow[], width: number): Spec {
               domain: false,
               labelPadding: 8,
               labelColor: colours.text,
-              labelLimit: 260,
+              labelLimit: 0,
             }
           : null,
       },
@@ -61,7 +64,7 @@ export function rowsSpec(layers: readonly LayerRow[], width: number): Spec {
         encoding: { x: x("p25"), x2: { field: "p75" } },
       },
       {
-        mark: { type: "point", filled: true, size: 70, opacity: 1, stroke: colours.card, strokeWidth: 1.5 },
+        mark: { type: "point", filled: true, opacity: 1, stroke: colours.card, strokeWidth: 1 },
         encoding: { x: x("median"), ...healthEncoding },
       },
       ...(isWide ? [] : [texts]),

@@ -1,4 +1,5 @@
 import type { Severity } from "../health/finding.ts";
+import { printable } from "../printable.ts";
 
 /** Colours as CSS custom properties, so that a drawing follows the page's light or dark scheme. */
 export const colours: Readonly<Record<"mark" | "text" | "quiet" | "line" | "card" | "warm" | "bad", string>> =
@@ -18,13 +19,17 @@ const healthColours: readonly string[] = [colours.mark, colours.mark, colours.wa
 
 const healthShapes: readonly string[] = ["circle", "circle", "triangle-up", "diamond"];
 
-/** Colour and shape of a layer's worst finding; the shape says it without colour. */
-export const healthEncoding: { readonly color: object; readonly shape: object } = {
+/** Area in square pixels, so that the shapes look alike in size. */
+const healthSizes: readonly number[] = [70, 70, 220, 220];
+
+/** Colour, shape and size of a layer's worst finding; the shape says it without colour. */
+export const healthEncoding: { readonly [Channel in "color" | "shape" | "size"]: object } = {
   color: encodingOf(healthColours),
   shape: encodingOf(healthShapes),
+  size: encodingOf(healthSizes),
 };
 
-function encodingOf(range: readonly string[]): object {
+function encodingOf(range: readonly (string | number)[]): object {
   return { field: "health", type: "nominal", scale: { domain: states, range }, legend: null };
 }
 
@@ -55,5 +60,6 @@ export const schema: string = "https://vega.github.io/schema/vega-lite/v6.json";
 
 /** The end of a long name, where nested names differ. */
 export function shortName(name: string, length: number): string {
-  return name.length <= length ? name : `…${name.slice(name.length - length + 1)}`;
+  const text = printable(name);
+  return text.length <= length ? text : `…${text.slice(text.length - length + 1)}`;
 }
