@@ -72,7 +72,7 @@ describe("inspect", () => {
     const max = Number.MAX_VALUE;
     const { statistics } = await firstLayer({ "ln.weight": [-max, 0, max, max], "ln.bias": [1, 1, 1, 1] });
     const { counts } = statistics.weight!.spread!.histogram;
-    expect([counts[0], counts[12], counts.at(-1)]).toEqual([1, 1, 2]);
+    expect([counts[0], counts[4], counts.at(-1)]).toEqual([1, 1, 2]);
     expect(statistics.bias?.spread?.histogram).toEqual({ start: 1, end: 1, counts: [4] });
   });
 

@@ -1,6 +1,7 @@
 import { quantile } from "../summary.ts";
 import { channelsText, channelsWhere, type Finding, finding, numberText } from "./finding.ts";
 import type { LayerValues } from "./layerValues.ts";
+import { usualOf } from "./usual.ts";
 
 /** MAD times this is the standard deviation of normally distributed values (1 / 0.6745; Iglewicz and Hoaglin 1993). */
 const madToDeviation = 1.4826;
@@ -22,8 +23,12 @@ export function outliers(layer: LayerValues): Finding[] {
     if (values === null || values.length < fewestValues) return [];
     const { median, deviation } = robustSpread(values);
     if (deviation === 0) return [];
+    // A dead weight is far from the others too, but that is another rule's.
+    const deadLimit = role === "weight" ? usualOf(values).deadLimit : -1;
     const isOutlier = (value: number): boolean =>
-      Number.isFinite(value) && Math.abs(value - median) > outlierDeviations * deviation;
+      Number.isFinite(value) &&
+      Math.abs(value) > deadLimit &&
+      Math.abs(value - median) > outlierDeviations * deviation;
     const channels = channelsWhere(values.length, (channel) => isOutlier(values[channel]));
     if (channels.count === 0) return [];
     const farthest = channels.first

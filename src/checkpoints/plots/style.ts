@@ -19,17 +19,15 @@ const healthColours: readonly string[] = [colours.mark, colours.mark, colours.wa
 
 const healthShapes: readonly string[] = ["circle", "circle", "triangle-up", "diamond"];
 
-/** Area in square pixels, so that the shapes look alike in size. */
-const healthSizes: readonly number[] = [70, 70, 220, 220];
-
 /** Colour, shape and size of a layer's worst finding; the shape says it without colour. */
 export const healthEncoding: { readonly [Channel in "color" | "shape" | "size"]: object } = {
   color: encodingOf(healthColours),
   shape: encodingOf(healthShapes),
-  size: encodingOf(healthSizes),
+  // Square pixels: triangles and diamonds look smaller than circles of their area.
+  size: { condition: { test: { field: "health", oneOf: ["warning", "error"] }, value: 160 }, value: 70 },
 };
 
-function encodingOf(range: readonly (string | number)[]): object {
+function encodingOf(range: readonly string[]): object {
   return { field: "health", type: "nominal", scale: { domain: states, range }, legend: null };
 }
 
