@@ -317,6 +317,11 @@ describe("input-range", () => {
     expect(await rulesOf(state)).toEqual(["input-range warning"]);
   });
 
+  it("knows the entry by its name where a file is sorted by name", async () => {
+    const { findings } = await inspect(checkpointOf({ ...trained("blocks.0.bn"), ...pixels("bn1", 60) }));
+    expect(findings).toMatchObject([{ rule: "input-range", layer: "bn1" }]);
+  });
+
   it("says nothing of a later layer, nor where all layers are alike", async () => {
     expect(await rulesOf({ ...trained("bn1"), ...pixels("bn2", 60) })).toEqual([]);
     expect(await rulesOf({ ...pixels("bn1", 60), ...pixels("bn2", 60) })).toEqual([]);
