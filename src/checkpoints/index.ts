@@ -9,6 +9,16 @@ export {
 } from "./conventions.ts";
 export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
 export type { Change } from "./convertLayer.ts";
+export { type Finding, type RuleName, ruleNames, type Severity } from "./health/finding.ts";
+export { type InspectOptions, inspect } from "./inspect.ts";
+export {
+  type FindingGroup,
+  groupFindings,
+  type Inspection,
+  type LayerInspection,
+  type Quantity,
+} from "./inspection.ts";
+export { type InspectionPlot, layerPlots, networkPlots, quantityTitles } from "./inspectionPlots.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
@@ -29,3 +39,4 @@ export {
 } from "./safetensorsWrite.ts";
 export { type ByteSource, openSource, type SourceLike } from "./source.ts";
 export type { LayerConfiguration, OptionValue } from "./targetConfiguration.ts";
+export type { Histogram, Spread, Summary } from "./summary.ts";

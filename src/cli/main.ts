@@ -6,6 +6,7 @@ import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./demo.ts";
 import { explainCommand } from "./explain.ts";
 import { identifyCommand } from "./identify.ts";
+import { inspectCommand } from "./inspect.ts";
 import { runCommand } from "./run.ts";
 
 /** Exit code of a call that was refused: bad arguments, a bad file, a wrong shape. */
@@ -28,6 +29,7 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const command of [
     runCommand(),
     convertCommand(),
+    inspectCommand(),
     identifyCommand(),
     compareCommand(),
     explainCommand(),
