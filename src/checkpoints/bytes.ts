@@ -27,6 +27,17 @@ export function storeElements(data: TypedArray, target: Uint8Array): void {
   if (!hostIsLittleEndian) swapBytes(target, data.BYTES_PER_ELEMENT);
 }
 
+/** The elements of `data` as little-endian bytes: a view where byte order and kind of memory allow it, else a copy. */
+export function bytesOf(data: TypedArray): Uint8Array {
+  // Files and Blobs do not take views of shared memory.
+  if (hostIsLittleEndian && data.buffer instanceof ArrayBuffer) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  const bytes = new Uint8Array(data.byteLength);
+  storeElements(data, bytes);
+  return bytes;
+}
+
 function swapBytes(bytes: Uint8Array, width: number): void {
   for (let start = 0; start < bytes.length; start += width) {
     for (let low = start, high = start + width - 1; low < high; low++, high--) {

@@ -1,6 +1,14 @@
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
+export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
+export { openCheckpoint } from "./openCheckpoint.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsDType, SafetensorsEntry } from "./safetensorsHeader.ts";
+export {
+  encodeSafetensors,
+  type SafetensorsWriteOptions,
+  streamSafetensors,
+  writeSafetensors,
+} from "./safetensorsWrite.ts";
 export { type ByteSource, openSource, type SourceLike } from "./source.ts";

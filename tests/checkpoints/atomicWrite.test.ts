@@ -46,14 +46,21 @@ test("a missing directory: one line with the path, ENOENT as cause", async () =>
 describe("with a file system that is watched", () => {
   afterEach(() => vi.doUnmock("node:fs/promises"));
 
-  test("the bytes are on the disk before the rename", async () => {
+  test("the bytes are on the disk before the rename, and the directory after it", async () => {
     const calls: string[] = [];
     vi.doMock("node:fs/promises", () => ({
-      open: async () => ({
-        writeFile: async () => calls.push("write"),
-        sync: async () => calls.push("sync"),
-        close: async () => calls.push("close"),
-      }),
+      open: async (path: string) => {
+        if (!path.endsWith(".tmp")) calls.push(`open ${path}`);
+        return {
+          write: async (_bytes: Uint8Array, _offset: number, bytesWritten: number) => {
+            calls.push("write");
+            return { bytesWritten };
+          },
+          sync: async () => calls.push("sync"),
+          close: async () => calls.push("close"),
+        };
+      },
+      readdir: async () => [],
       rename: async (from: string, to: string) => calls.push(`rename ${from} ${to}`),
       rm: async () => calls.push("rm"),
     }));
@@ -61,6 +68,9 @@ describe("with a file system that is watched", () => {
     expect(calls.slice(0, 3)).toEqual(["write", "sync", "close"]);
     expect(calls.slice(3)).toEqual([
       expect.stringMatching(/^rename some\/a\.bin\.[\w-]+\.tmp some\/a\.bin$/),
+      "open some",
+      "sync",
+      "close",
     ]);
   });
 

@@ -21,7 +21,7 @@ test.each<[unknown, string]>([
   [null, "expected an object with dtype, shape and data_offsets, got null"],
   [["F32", [0], [0, 0]], "expected an object with dtype, shape and data_offsets, got an array"],
   ["F32", 'expected an object with dtype, shape and data_offsets, got "F32"'],
-  [{ shape: [0], data_offsets: [0, 0] }, "expected a dtype among BOOL, U8, I8, I16, U16, F16, BF16, I32,"],
+  [{ shape: [0], data_offsets: [0, 0] }, "expected a dtype among BOOL, F4, F6_E2M3, F6_E3M2, U8, I8,"],
   [{ ...f32([0], 0, 0), dtype: "f32" }, 'got "f32"'],
   [{ ...f32([0], 0, 0), dtype: "toString" }, 'got "toString"'],
   [{ ...f32([0], 0, 0), dtype: 4 }, "got 4"],
