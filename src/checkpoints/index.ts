@@ -1,5 +1,14 @@
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
+export {
+  type Convention,
+  type ConventionRules,
+  conventions,
+  isConvention,
+  type NormKind,
+  type NormRole,
+} from "./conventions.ts";
+export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
 export { openCheckpoint } from "./openCheckpoint.ts";
