@@ -112,7 +112,13 @@ export function channelMapOf(who: string, norm: FoldableNorm): ChannelMap {
     return values;
   };
   checkEach(who, "runningVar", variance, (v) => v >= 0 && v < Number.POSITIVE_INFINITY, "0 or more");
-  checkEach(who, "runningVar + eps", variance.map((v) => v + eps), (v) => v > 0, "a positive number");
+  checkEach(
+    who,
+    "runningVar + eps",
+    variance.map((v) => v + eps),
+    (v) => v > 0,
+    "a positive number",
+  );
   const mean = perChannel("runningMean", norm.runningMean, 0);
   const weight = perChannel("weight", norm.weight, 1);
   const bias = perChannel("bias", norm.bias, 0);

@@ -16,7 +16,7 @@ const samples = 8;
 const seed = 26;
 
 /** Weight and bias of a convolution or linear layer; no bias = 0. */
-interface Affine {
+export interface Affine {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
 }

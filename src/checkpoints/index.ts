@@ -1,5 +1,4 @@
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
-export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export {
   type Convention,
   type ConventionRules,
@@ -8,6 +7,17 @@ export {
   type NormKind,
   type NormRole,
 } from "./conventions.ts";
+export { type FoldedPair, type FoldResult, fold, type RefusedPair } from "./fold.ts";
+export {
+  type FoldableNorm,
+  type FoldKind,
+  type FoldLayout,
+  foldBatchNorm,
+} from "./foldBatchNorm.ts";
+export type { FoldError } from "./foldError.ts";
+export type { FoldOptions } from "./foldOptions.ts";
+export type { FoundBy } from "./foldPairs.ts";
+export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
