@@ -15,6 +15,8 @@ export interface ConventionRules {
   readonly keys: { readonly [Role in NormRole]?: readonly string[] };
   /** Names that differ from the first of {@link ConventionRules.keys} for a kind of layer. */
   readonly written: { readonly [Kind in NormKind]?: { readonly [Role in NormRole]?: string } };
+  /** What joins the parts of a nested name. */
+  readonly separator: "." | "/";
   /** Collections that a key begins with, by the tensor; without them, the layer's name comes first. */
   readonly collections: { readonly [Role in NormRole]?: string };
   /** The value that momentum weighs in the running statistics, and its default. */
@@ -25,6 +27,8 @@ export interface ConventionRules {
   readonly ddof: 0 | 1;
   /** Where its layers look for the channels unless told otherwise. */
   readonly layout: "channels-first" | "channels-last";
+  /** Axes of a 2-d convolution's weight and of a linear layer's, which are not converted: O out, I in. */
+  readonly weights: { readonly convolution: string; readonly linear: string };
   /** Where these facts are written. */
   readonly source: string;
 }
@@ -60,11 +64,13 @@ export const conventions: { readonly [Name in Convention]: ConventionRules } = {
       numBatchesTracked: ["num_batches_tracked"],
     },
     written: {},
+    separator: ".",
     collections: {},
     momentum: { weighs: "new", default: 0.1 },
     eps: { ...everyEps(1e-5), RMSNorm: null },
     ddof: 1,
     layout: "channels-first",
+    weights: { convolution: "OIHW", linear: "OI" },
     source: "pytorch 2.14 torch/nn/modules/batchnorm.py, instancenorm.py and normalization.py",
   },
   megengine: {
@@ -76,11 +82,13 @@ export const conventions: { readonly [Name in Convention]: ConventionRules } = {
       runningVar: ["running_var"],
     },
     written: {},
+    separator: ".",
     collections: {},
     momentum: { weighs: "old", default: 0.9 },
     eps: { ...everyEps(1e-5), RMSNorm: undefined },
     ddof: 1,
     layout: "channels-first",
+    weights: { convolution: "OIHW", linear: "OI" },
     source: "MegEngine 1.13 imperative/python/megengine/module/batchnorm.py and normalization.py",
   },
   keras: {
@@ -92,17 +100,20 @@ export const conventions: { readonly [Name in Convention]: ConventionRules } = {
       runningVar: ["moving_variance"],
     },
     written: { RMSNorm: { weight: "scale" } },
+    separator: "/",
     collections: {},
     momentum: { weighs: "old", default: 0.99 },
     eps: { ...everyEps(1e-3), RMSNorm: 1e-6 },
     ddof: 0,
     layout: "channels-last",
+    weights: { convolution: "HWIO", linear: "IO" },
     source: "keras 3 keras/src/layers/normalization/; tfjs-layers 4 src/layers/normalization.ts",
   },
   flax: {
     title: "Flax",
     keys: { weight: ["scale"], bias: ["bias"], runningMean: ["mean"], runningVar: ["var"] },
     written: {},
+    separator: "/",
     collections: {
       weight: "params",
       bias: "params",
@@ -113,6 +124,7 @@ export const conventions: { readonly [Name in Convention]: ConventionRules } = {
     eps: { ...everyEps(1e-6), BatchNorm: 1e-5 },
     ddof: 0,
     layout: "channels-last",
+    weights: { convolution: "HWIO", linear: "IO" },
     source: "flax 0.11 flax/linen/normalization.py and flax/nnx/nn/normalization.py",
   },
   onnx: {
@@ -124,11 +136,13 @@ export const conventions: { readonly [Name in Convention]: ConventionRules } = {
       runningVar: ["input_var", "var"],
     },
     written: { GroupNorm: { bias: "bias" }, LayerNorm: { weight: "Scale" } },
+    separator: ".",
     collections: {},
     momentum: { weighs: "old", default: 0.9 },
     eps: everyEps(1e-5),
     ddof: 0,
     layout: "channels-first",
+    weights: { convolution: "OIHW", linear: "OI" },
     source: "onnx docs/Operators.md: BatchNormalization-15, InstanceNormalization-22, GroupNormalization-21",
   },
   paddle: {
@@ -140,11 +154,13 @@ export const conventions: { readonly [Name in Convention]: ConventionRules } = {
       runningVar: ["_variance"],
     },
     written: { InstanceNorm: { weight: "scale" } },
+    separator: ".",
     collections: {},
     momentum: { weighs: "old", default: 0.9 },
-    eps: { ...everyEps(1e-5), RMSNorm: undefined },
+    eps: everyEps(1e-5),
     ddof: 0,
     layout: "channels-first",
+    weights: { convolution: "OIHW", linear: "IO" },
     source: "Paddle 2.6 python/paddle/nn/layer/norm.py; paddle/phi/kernels/cpu/batch_norm_kernel.cc",
   },
   mlx: {
@@ -156,12 +172,14 @@ export const conventions: { readonly [Name in Convention]: ConventionRules } = {
       runningVar: ["running_var"],
     },
     written: {},
+    separator: ".",
     collections: {},
     momentum: { weighs: "new", default: 0.1 },
     eps: everyEps(1e-5),
     // Biased until mlx pull request 3817 of July 2026.
     ddof: 1,
     layout: "channels-last",
+    weights: { convolution: "OHWI", linear: "OI" },
     source: "mlx python/mlx/nn/layers/normalization.py; pull request 3817",
   },
 };

@@ -17,13 +17,20 @@ export {
 export type { FoldError } from "./foldError.ts";
 export type { FoldOptions } from "./foldOptions.ts";
 export type { FoundBy } from "./foldPairs.ts";
+export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
+export type { Change } from "./convertLayer.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
 export { encodeNpy, writeNpy } from "./npyWrite.ts";
+export { openNpz } from "./npz.ts";
+export { encodeNpz, type NpzWriteOptions, writeNpz } from "./npzWrite.ts";
 export { openCheckpoint } from "./openCheckpoint.ts";
+export { openPt, type PtFile } from "./pt.ts";
 export { openSafetensors, readSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsDType, SafetensorsEntry } from "./safetensorsHeader.ts";
+export { type IndexOptions, openSafetensorsIndex } from "./safetensorsIndex.ts";
+export { type ShardOptions, writeSafetensorsShards } from "./safetensorsShards.ts";
 export {
   encodeSafetensors,
   type SafetensorsWriteOptions,
@@ -31,3 +38,4 @@ export {
   writeSafetensors,
 } from "./safetensorsWrite.ts";
 export { type ByteSource, openSource, type SourceLike } from "./source.ts";
+export type { LayerConfiguration, OptionValue } from "./targetConfiguration.ts";

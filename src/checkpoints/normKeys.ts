@@ -28,7 +28,15 @@ export function groupKeys(entries: ReadonlyMap<string, CheckpointEntry>, convent
     group[place.role] = key;
     groups.set(place.name, group);
   }
-  return [...groups].filter(([name]) => !ambiguous.has(name)).map(([name, keys]) => ({ name, keys }));
+  return [...groups]
+    .filter(([name]) => !ambiguous.has(name))
+    .map(([name, keys]) => ({ name, keys: inRoleOrder(keys) }));
+}
+
+const roleOrder: readonly NormRole[] = ["weight", "bias", "runningMean", "runningVar", "numBatchesTracked"];
+
+function inRoleOrder(keys: NormKeys): NormKeys {
+  return Object.fromEntries(roleOrder.flatMap((role) => (role in keys ? [[role, keys[role]]] : [])));
 }
 
 interface Place {
@@ -63,8 +71,6 @@ function withoutCollection(path: string, collection: string | undefined): string
   return /[./]/.test(path[collection.length]) ? path.slice(collection.length + 1) : path;
 }
 
-const numberedRoles: readonly NormRole[] = ["weight", "bias", "runningMean", "runningVar"];
-
 /**
  * Keras 3 saves variables by number, `layers/batch_normalization/vars/0`: gamma, beta, moving_mean, moving_variance,
  * without those that the layer does not have.
@@ -88,9 +94,9 @@ function numberedKeys(entries: ReadonlyMap<string, CheckpointEntry>): Map<string
 }
 
 function rolesByNumber(name: string, count: number): readonly NormRole[] {
-  if (count === 4) return numberedRoles;
+  if (count === 4) return roleOrder.slice(0, 4);
   const isBatchNorm = kindInName(name) === "BatchNorm";
-  if (count === 2) return isBatchNorm ? numberedRoles.slice(2) : numberedRoles.slice(0, 2);
+  if (count === 2) return isBatchNorm ? roleOrder.slice(2, 4) : roleOrder.slice(0, 2);
   // Three variables of a batch norm lack gamma or beta, and do not say which.
   return count === 1 && !isBatchNorm && kindInName(name) !== undefined ? ["weight"] : [];
 }

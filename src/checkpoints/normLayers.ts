@@ -43,7 +43,7 @@ export function findNormLayers(
   if (convention !== undefined) return layersIn(entries, convention);
   const [first, ...others] = conventionNames
     .map((name) => layersIn(entries, name))
-    .sort((a, b) => scoreOf(b) - scoreOf(a));
+    .sort((a, b) => scoreOf(entries, b) - scoreOf(entries, a));
   const layers = [...first];
   const claimed = new Set(first.flatMap(({ keys }) => Object.values(keys)));
   for (const layer of others.flat()) {
@@ -58,16 +58,17 @@ export function findNormLayers(
 }
 
 /** How much of the file a convention explains; one layer of four tensors is better than two of two. */
-function scoreOf(layers: readonly NormLayer[]): number {
+function scoreOf(entries: Entries, layers: readonly NormLayer[]): number {
   const tensors = layers.reduce((sum, { keys }) => sum + Object.keys(keys).length, 0);
-  const typical = layers.some(({ convention, kind, shape }) => {
-    return convention === "megengine" && kind === "BatchNorm" && isFourAxes(shape);
-  });
+  const typical = layers.some(
+    ({ convention, keys }) =>
+      convention === "megengine" && isFourAxes(shapeOf(entries, keys.runningVar ?? keys.runningMean)),
+  );
   return 2 * tensors - layers.length + (typical ? 0.5 : 0);
 }
 
 /** Whether a shape is (1, C, 1, 1), as MegEngine's batch norm holds its tensors. */
-export function isFourAxes(shape: readonly number[]): boolean {
+function isFourAxes(shape: readonly number[]): boolean {
   return shape.length === 4 && shape[0] === 1 && shape[2] === 1 && shape[3] === 1;
 }
 

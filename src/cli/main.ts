@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { compareCommand } from "./compare.ts";
+import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./demo.ts";
 import { explainCommand } from "./explain.ts";
 import { identifyCommand } from "./identify.ts";
@@ -26,6 +27,7 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   for (const command of [
     runCommand(),
+    convertCommand(),
     identifyCommand(),
     compareCommand(),
     explainCommand(),
