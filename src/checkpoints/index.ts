@@ -1,3 +1,14 @@
+export {
+  type CalibrateMethod,
+  type CalibrateOptions,
+  type CalibrateResult,
+  type Calibration,
+  type CalibrationOptions,
+  type CalibrationProgress,
+  type CalibrationState,
+  calibrate,
+  calibration,
+} from "./calibrate.ts";
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
 export {
   type Convention,
@@ -7,6 +18,8 @@ export {
   type NormKind,
   type NormRole,
 } from "./conventions.ts";
+export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
+export type { Change } from "./convertLayer.ts";
 export { type FoldedPair, type FoldResult, fold, type RefusedPair } from "./fold.ts";
 export {
   type FoldableNorm,
@@ -17,8 +30,6 @@ export {
 export type { FoldError } from "./foldError.ts";
 export type { FoldOptions } from "./foldOptions.ts";
 export type { FoundBy } from "./foldPairs.ts";
-export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
-export type { Change } from "./convertLayer.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
