@@ -50,6 +50,8 @@ export interface CalibrationState extends CalibrationProgress {
   readonly ddof: 0 | 1;
   /** Weight of a new batch; null unless the method is momentum. */
   readonly momentum: number | null;
+  /** Batches that the layer had counted before. */
+  readonly counted: number;
   /** What the precise method has seen; null for the others. */
   readonly seen: StatisticsState | null;
   /** Running statistics of the other methods; null for the precise one. */
@@ -147,10 +149,12 @@ export function calibration(layer: RunningNorm, options: CalibrationOptions = {}
   const seen = statisticsAccumulator(kind, channels);
   const running = { mean: asFloat64(mean), variance: asFloat64(variance) };
   const progress = { samples: 0, batches: 0 };
+  let counted = layer.numBatchesTracked;
   if (options.state !== undefined) {
     resume(options.state, { method, ddof, momentum }, seen, running);
     progress.samples = options.state.samples;
     progress.batches = options.state.batches;
+    counted = options.state.counted;
   }
   const statistics = (): { readonly mean: Float64Array; readonly variance: Float64Array } =>
     method === "precise"
@@ -181,7 +185,7 @@ export function calibration(layer: RunningNorm, options: CalibrationOptions = {}
       const isPrecise = method === "precise";
       const kept = { mean: [...running.mean.data], variance: [...running.variance.data] };
       const work = { seen: isPrecise ? seen.state() : null, running: isPrecise ? null : kept };
-      return { method, ddof, momentum, ...progress, ...work };
+      return { method, ddof, momentum, ...progress, counted, ...work };
     },
     finish() {
       if (progress.samples === 0) throw new RangeError(`${who}: expected at least one sample, got none`);
@@ -195,8 +199,8 @@ export function calibration(layer: RunningNorm, options: CalibrationOptions = {}
       // An instance norm never counts.
       if (kind === "batch") {
         const { batches } = progress;
-        const counted = { precise: 1, cumulative: batches, momentum: layer.numBatchesTracked + batches };
-        layer.numBatchesTracked = counted[method];
+        const counts = { precise: 1, cumulative: batches, momentum: counted + batches };
+        layer.numBatchesTracked = counts[method];
       }
       return { method, ...progress, mean: found.mean.slice(), variance: found.variance.slice() };
     },
@@ -298,6 +302,7 @@ function resume(
   }
   integerFrom(who, "samples of the state", state.samples, 0);
   integerFrom(who, "batches of the state", state.batches, 0);
+  integerFrom(who, "counted batches of the state", state.counted, 0);
   if (options.method === "precise") {
     seen.merge(state.seen as StatisticsState);
     return;

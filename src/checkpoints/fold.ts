@@ -1,7 +1,9 @@
 import { checkOptions } from "../functional/checks.ts";
 import { toFloat64 } from "../tensor/cast.ts";
 import { asTensor, type Tensor } from "../tensor/tensor.ts";
+import { bytesOf } from "./bytes.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { checkpointOf } from "./convertedCheckpoint.ts";
 import { channelMapOf, type FoldableNorm, type FoldLayout, foldBatchNorm } from "./foldBatchNorm.ts";
 import { type Affine, type FoldError, foldError } from "./foldError.ts";
 import { isComputable, modulesOf, type WeightedLayer } from "./foldModules.ts";
@@ -9,6 +11,7 @@ import { epsFrom, type FoldOptions, fits, givenPairs, layoutsFrom } from "./fold
 import { type FoundBy, findPairs } from "./foldPairs.ts";
 import { type LazyTensor, lazyTensors } from "./namedTensors.ts";
 import type { NormLayer } from "./normLayers.ts";
+import { safetensorsDType } from "./safetensorsHeader.ts";
 
 /** What a fold did to one pair. */
 export interface FoldedPair extends FoldLayout {
@@ -39,8 +42,8 @@ export interface RefusedPair {
 
 /** What {@link fold} gives. */
 export interface FoldResult {
-  /** Every tensor of the folded checkpoint; those that did not change are read from the file when they are written. */
-  readonly tensors: ReadonlyMap<string, Tensor | LazyTensor>;
+  /** The folded checkpoint; tensors that did not change are read from the file when asked for, and it closes that. */
+  readonly tensors: Checkpoint;
   readonly folded: readonly FoldedPair[];
   readonly refused: readonly RefusedPair[];
 }
@@ -58,7 +61,7 @@ const who = "fold";
  * @example
  * const file = await openCheckpoint("model.safetensors");
  * const { tensors, folded, refused } = await fold(file, { eps: { bn3: 1e-3 } });
- * await writeSafetensors("folded.safetensors", tensors, { metadata: file.metadata });
+ * await writeSafetensors("folded.safetensors", lazyTensors(tensors), { metadata: file.metadata });
  */
 export async function fold(checkpoint: Checkpoint, options: FoldOptions = {}): Promise<FoldResult> {
   checkOptions(who, options);
@@ -69,8 +72,8 @@ export async function fold(checkpoint: Checkpoint, options: FoldOptions = {}): P
     options.pairs === undefined
       ? findPairs(modules, (layer, norm) => fits(layer, norm, layoutOf(layer, norm)))
       : givenPairs(modules, options.pairs);
-  const tensors = new Map<string, Tensor | LazyTensor>(lazyTensors(checkpoint));
-  const newBiases = new Map<string, Tensor>();
+  const tensors = new Map<string, LazyTensor>(lazyTensors(checkpoint));
+  const newBiases = new Map<string, LazyTensor>();
   const folded: FoldedPair[] = [];
   const refused: RefusedPair[] = [];
   for (const finding of findings) {
@@ -87,9 +90,9 @@ export async function fold(checkpoint: Checkpoint, options: FoldOptions = {}): P
       const layout = layoutOf(finding.layer, norm);
       const { after, ...done } = foldPair(before, { ...statistics, ...epsOf(norm) }, layout);
       const { keys, name } = finding.layer;
-      tensors.set(keys.weight, after.weight);
-      if (keys.bias === undefined) newBiases.set(keys.weight, after.bias);
-      else tensors.set(keys.bias, after.bias);
+      tensors.set(keys.weight, lazyOf(after.weight));
+      if (keys.bias === undefined) newBiases.set(keys.weight, lazyOf(after.bias));
+      else tensors.set(keys.bias, lazyOf(after.bias));
       for (const key of Object.values(norm.keys)) tensors.delete(key);
       const { foundBy } = finding;
       folded.push({ pair, layer: name, norm: norm.name, foundBy, ...layout, ...epsOf(norm), ...done });
@@ -98,7 +101,8 @@ export async function fold(checkpoint: Checkpoint, options: FoldOptions = {}): P
       refused.push({ pair, reason: error.message.replace(/^\w+: /, "") });
     }
   }
-  return { tensors: withBiases(tensors, newBiases), folded, refused };
+  const all = withBiases(tensors, newBiases);
+  return { tensors: checkpointOf(who, all, checkpoint.metadata, () => checkpoint.close()), folded, refused };
 }
 
 type Done = Pick<FoldedPair, "isBiasAdded" | "scale" | "biasChange" | "error"> & {
@@ -151,12 +155,16 @@ function unreadable(
   return undefined;
 }
 
+function lazyOf({ dtype, shape, data }: Tensor): LazyTensor {
+  return { dtype: safetensorsDType(dtype), shape, bytes: () => bytesOf(data) };
+}
+
 /** The tensors in the order of the file, each new bias after its weight. */
 function withBiases(
-  tensors: ReadonlyMap<string, Tensor | LazyTensor>,
-  newBiases: ReadonlyMap<string, Tensor>,
-): Map<string, Tensor | LazyTensor> {
-  const result = new Map<string, Tensor | LazyTensor>();
+  tensors: ReadonlyMap<string, LazyTensor>,
+  newBiases: ReadonlyMap<string, LazyTensor>,
+): Map<string, LazyTensor> {
+  const result = new Map<string, LazyTensor>();
   for (const [key, value] of tensors) {
     result.set(key, value);
     const bias = newBiases.get(key);
