@@ -1,3 +1,14 @@
+export {
+  type CalibrateMethod,
+  type CalibrateOptions,
+  type CalibrateResult,
+  type Calibration,
+  type CalibrationOptions,
+  type CalibrationProgress,
+  type CalibrationState,
+  calibrate,
+  calibration,
+} from "./calibrate.ts";
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
 export {
   type Convention,
@@ -9,6 +20,7 @@ export {
 } from "./conventions.ts";
 export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
 export type { Change } from "./convertLayer.ts";
+export { type FoldedPair, type FoldResult, fold, type RefusedPair } from "./fold.ts";
 export { type Finding, type RuleName, ruleNames, type Severity } from "./health/finding.ts";
 export { type InspectOptions, inspect } from "./inspect.ts";
 export {
@@ -19,6 +31,16 @@ export {
   type Quantity,
 } from "./inspection.ts";
 export { type InspectionPlot, layerPlots, networkPlots, quantityTitles } from "./inspectionPlots.ts";
+
+  type FoldableNorm,
+  type FoldKind,
+  type FoldLayout,
+  foldBatchNorm,
+} from "./foldBatchNorm.ts";
+
+export type { FoldError } from "./foldError.ts";
+export type { FoldOptions } from "./foldOptions.ts";
+export type { FoundBy } from "./foldPairs.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";
@@ -38,5 +60,5 @@ export {
   writeSafetensors,
 } from "./safetensorsWrite.ts";
 export { type ByteSource, openSource, type SourceLike } from "./source.ts";
-export type { LayerConfiguration, OptionValue } from "./targetConfiguration.ts";
 export type { Histogram, Spread, Summary } from "./summary.ts";
+export type { LayerConfiguration, OptionValue } from "./targetConfiguration.ts";

@@ -18,6 +18,12 @@ export interface NpyFile {
   readonly fortranOrder: boolean;
   /** Reads the array; int64 and uint64 values are BigInt, float16 is bits. */
   tensor(): Promise<Tensor<DType>>;
+  /**
+   * Reads the rows [begin, end) of the first axis, and no others unless the file is in Fortran order.
+   *
+   * @throws RangeError if there are no such rows
+   */
+  rows(begin: number, end: number): Promise<Tensor<DType>>;
   /** Closes the file. */
   close(): Promise<void>;
 }
@@ -82,14 +88,31 @@ export async function openNpyIn(who: string, bytes: ByteSource): Promise<NpyFile
     );
   }
   const { descr, dtype, littleEndian, shape, fortranOrder } = header;
+  const tensor = async (): Promise<Tensor<DType>> => {
+    const stored = elementsOf(await bytes.read(dataStart, byteLength), dtype, littleEndian);
+    return new Tensor(dtype, [...shape], fortranOrder ? toRowMajor(stored, shape, dtype) : stored);
+  };
   return {
     descr,
     dtype,
     shape,
     fortranOrder,
-    async tensor() {
-      const stored = elementsOf(await bytes.read(dataStart, byteLength), dtype, littleEndian);
-      return new Tensor(dtype, [...shape], fortranOrder ? toRowMajor(stored, shape, dtype) : stored);
+    tensor,
+    async rows(begin, end) {
+      const isRange = Number.isInteger(begin) && Number.isInteger(end) && 0 <= begin && begin <= end;
+      if (!isRange || shape.length === 0 || end > shape[0]) {
+        throw new RangeError(`${who}: expected rows of shape ${shapeText(shape)}, got ${begin} to ${end}`);
+      }
+      const [rows, ...row] = shape;
+      const perRow = sizeOf(row);
+      if (fortranOrder && row.length > 0) {
+        const { data } = await tensor();
+        const part = data.slice(begin * perRow, end * perRow) as DataOf<typeof dtype>;
+        return new Tensor(dtype, [end - begin, ...row], part);
+      }
+      const perRowBytes = rows === 0 ? 0 : byteLength / rows;
+      const part = await bytes.read(dataStart + begin * perRowBytes, (end - begin) * perRowBytes);
+      return new Tensor(dtype, [end - begin, ...row], elementsOf(part, dtype, littleEndian));
     },
     close: () => bytes.close(),
   };

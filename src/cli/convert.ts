@@ -1,23 +1,18 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import {
-  type Checkpoint,
   type Convention,
   type Conversion,
   conventions,
   convert,
   type LayerConfiguration,
-  lazyTensors,
-  type NamedTensors,
   type OptionValue,
   openCheckpoint,
   type PerLayer,
-  writeNpz,
-  writeSafetensors,
 } from "../checkpoints/index.ts";
 import { pythonValue } from "../layers/python.ts";
 import { shapeText } from "../tensor/shape.ts";
+import { writerFor } from "./checkpointWriter.ts";
 import { number } from "./numbers.ts";
-import { progressBar } from "./progress.ts";
 
 interface ConvertFlags {
   readonly from: Convention | "auto";
@@ -65,7 +60,7 @@ export function convertCommand(): Command {
 }
 
 async function convertFile(path: string, flags: ConvertFlags): Promise<void> {
-  const write = flags.output === undefined ? undefined : writerFor(flags.output);
+  const write = flags.output === undefined ? undefined : writerFor("convert", flags.output);
   const file = await openCheckpoint(path);
   try {
     const asked = new Set<string>();
@@ -90,45 +85,6 @@ async function convertFile(path: string, flags: ConvertFlags): Promise<void> {
     else console.log(textOf(path, flags.output, result).join("\n"));
   } finally {
     await file.close();
-  }
-}
-
-type Writer = (tensors: Checkpoint) => Promise<void>;
-
-/** Writes by the name's ending, as a whole or not at all, so that the output may be the input. */
-function writerFor(path: string): Writer {
-  if (path.endsWith(".safetensors")) {
-    return (tensors) =>
-      withProgress(tensors, (lazy) => writeSafetensors(path, lazy, { metadata: tensors.metadata }));
-  }
-  if (path.endsWith(".npz")) return (tensors) => withProgress(tensors, (lazy) => writeNpz(path, lazy));
-  throw new RangeError(`convert: expected an output that ends in .safetensors or .npz, got ${path}`);
-}
-
-async function withProgress(
-  tensors: Checkpoint,
-  write: (lazy: NamedTensors) => Promise<void>,
-): Promise<void> {
-  const progress = progressBar("tensors", tensors.names.length);
-  let read = 0;
-  const counted = [...lazyTensors(tensors)].map(
-    ([name, tensor]) =>
-      [
-        name,
-        {
-          ...tensor,
-          async bytes() {
-            const bytes = await tensor.bytes();
-            progress.update(++read);
-            return bytes;
-          },
-        },
-      ] as const,
-  );
-  try {
-    await write(counted);
-  } finally {
-    progress.stop();
   }
 }
 
