@@ -38,6 +38,17 @@ export function bytesOf(data: TypedArray): Uint8Array {
   return bytes;
 }
 
+/** The bytes of all pieces, one after another. */
+export function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    all.set(piece, end);
+    end += piece.length;
+  }
+  return all;
+}
+
 /** Reverses the bytes of each element of `width` bytes, in place. */
 export function swapBytes(bytes: Uint8Array, width: number): void {
   for (let start = 0; start < bytes.length; start += width) {

@@ -58,32 +58,41 @@ export async function readNpy(source: SourceLike): Promise<Tensor<DType>> {
 
 async function openAs(caller: string, source: SourceLike): Promise<NpyFile> {
   const bytes = await openSource(source, caller);
-  const who = `${caller}: ${bytes.name}`;
   try {
-    const { header, dataStart } = await readHeader(who, bytes);
-    const byteLength = sizeOf(header.shape) * bytesPerElement(header.dtype);
-    if (byteLength > bytes.size - dataStart) {
-      throw new RangeError(
-        `${who}: expected ${byteLength} bytes of data for ${header.dtype} ${shapeText(header.shape)}, ` +
-          `got ${bytes.size - dataStart}: truncated`,
-      );
-    }
-    const { descr, dtype, littleEndian, shape, fortranOrder } = header;
-    return {
-      descr,
-      dtype,
-      shape,
-      fortranOrder,
-      async tensor() {
-        const stored = elementsOf(await bytes.read(dataStart, byteLength), dtype, littleEndian);
-        return new Tensor(dtype, [...shape], fortranOrder ? toRowMajor(stored, shape, dtype) : stored);
-      },
-      close: () => bytes.close(),
-    };
+    return await openNpyIn(`${caller}: ${bytes.name}`, bytes);
   } catch (error) {
     await bytes.close();
     throw error;
   }
+}
+
+/**
+ * As {@link openNpy}, for callers that name themselves.
+ *
+ * @param who start of every message
+ * @throws RangeError as {@link openNpy}; `bytes` stays open
+ */
+export async function openNpyIn(who: string, bytes: ByteSource): Promise<NpyFile> {
+  const { header, dataStart } = await readHeader(who, bytes);
+  const byteLength = sizeOf(header.shape) * bytesPerElement(header.dtype);
+  if (byteLength > bytes.size - dataStart) {
+    throw new RangeError(
+      `${who}: expected ${byteLength} bytes of data for ${header.dtype} ${shapeText(header.shape)}, ` +
+        `got ${bytes.size - dataStart}: truncated`,
+    );
+  }
+  const { descr, dtype, littleEndian, shape, fortranOrder } = header;
+  return {
+    descr,
+    dtype,
+    shape,
+    fortranOrder,
+    async tensor() {
+      const stored = elementsOf(await bytes.read(dataStart, byteLength), dtype, littleEndian);
+      return new Tensor(dtype, [...shape], fortranOrder ? toRowMajor(stored, shape, dtype) : stored);
+    },
+    close: () => bytes.close(),
+  };
 }
 
 async function readHeader(

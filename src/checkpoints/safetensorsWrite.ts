@@ -30,7 +30,7 @@ const largestHeader = 100_000_000;
  * @throws TypeError if something is not a tensor; RangeError for the name `__metadata__`, a name that comes twice, or
  * lazy bytes of the wrong length
  * @example
- * const bytes = encodeSafetensors(bn.stateDict(), { metadata: { format: "pt" } });
+ * const bytes = encodeSafetensors(Object.entries(bn.stateDict()), { metadata: { format: "pt" } });
  * const blob = new Blob([bytes]);
  */
 export function encodeSafetensors(
@@ -74,7 +74,7 @@ export async function* streamSafetensors(
  *
  * @throws as {@link streamSafetensors}; Error, with the system's error as its `cause`, if the file cannot be written
  * @example
- * await writeSafetensors("bn.safetensors", bn.stateDict());
+ * await writeSafetensors("bn.safetensors", Object.entries(bn.stateDict()));
  */
 export async function writeSafetensors(
   path: string,

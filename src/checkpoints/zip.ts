@@ -158,15 +158,22 @@ function checkedRange(who: string, range: ZipRange, size: number): Required<ZipR
   return { offset, length };
 }
 
+/** Where the data of each stored file begins, once its local header has been checked. */
+const dataStarts = new WeakMap<FileEntry, number>();
+
 async function readStored(
   source: ByteSource,
   file: FileEntry,
   offset: number,
   length: number,
 ): Promise<Uint8Array> {
-  // Checks the local header, and that no other file's bytes overlap, without reading any of the data.
-  await file.getData(undefined as never, { checkOverlappingEntryOnly: true });
-  const start = file.localDirectory?.dataOffset as number;
+  let start = dataStarts.get(file);
+  if (start === undefined) {
+    // Checks the local header, and that no other file's bytes overlap, without reading any of the data.
+    await file.getData(undefined as never, { checkOverlappingEntryOnly: true });
+    start = file.localDirectory?.dataOffset as number;
+    dataStarts.set(file, start);
+  }
   return source.read(start + offset, length);
 }
 

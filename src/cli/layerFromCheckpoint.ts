@@ -1,4 +1,4 @@
-import type { SafetensorsFile } from "../checkpoints/index.ts";
+import type { Checkpoint } from "../checkpoints/index.ts";
 import {
   BatchNorm1d,
   BatchNorm2d,
@@ -44,7 +44,7 @@ const layerTypes = [
 type LayerType = (typeof layerTypes)[number];
 
 /** The names in a checkpoint that hold a normalization's tensors: `bn1` for `bn1.running_mean`. */
-function layerNames({ entries }: SafetensorsFile): string[] {
+function layerNames({ entries }: Checkpoint): string[] {
   const names = new Set([...entries.keys()].map((key) => key.slice(0, Math.max(0, key.lastIndexOf(".")))));
   const shapeOf = (name: string, key: string): Shape => entries.get(`${name}.${key}`)?.shape;
   return [...names].filter(
@@ -68,7 +68,7 @@ function isNormalization(weight: Shape, bias: Shape): boolean {
  * @throws RangeError if there is no such layer, if its type cannot be told from its keys, or if it does not load
  */
 export async function layerFromCheckpoint(
-  file: SafetensorsFile,
+  file: Checkpoint,
   name: string,
   x: Tensor,
   flags: LayerFlags,
