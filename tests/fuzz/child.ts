@@ -1,0 +1,82 @@
+import { openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { formats } from "./formats.ts";
+import { judge } from "./judge.ts";
+import { randomOf } from "./random.ts";
+import type { ChildReport, Fault } from "./run.ts";
+
+/** Inputs before memory is measured: code is compiled and libraries are loaded by then. */
+const warmUp = 300;
+
+/** Inputs between two collections of garbage. */
+const batch = 1000;
+
+const mostFaults = 20;
+
+const [name, seed, first, count, progressPath] = process.argv.slice(2);
+const format = formats.get(name);
+if (format === undefined) throw new Error(`no format ${name}`);
+
+/** A file, since it can be written to where the event loop stands still. */
+const progress = openSync(progressPath, "w");
+const position = new Uint8Array(8);
+const positionView = new DataView(position.buffer);
+
+async function run(index: number, report: ChildReport): Promise<void> {
+  positionView.setFloat64(0, index);
+  writeSync(progress, position, 0, 8, 0);
+  const bytes = format?.mutate(randomOf(Number(seed), index)) ?? new Uint8Array(0);
+  const { accepted, fault, bytesRead } = await judge(name, bytes);
+  report.inputs++;
+  if (accepted) report.accepted++;
+  report.largestInput = Math.max(report.largestInput, bytes.length);
+  report.mostRead = Math.max(report.mostRead, bytesRead / (bytes.length + 1));
+  if (fault !== undefined && report.faults.push({ index, fault }) === mostFaults)
+    throw new Error("too many faults");
+}
+
+/** Linux counts the highest resident memory, in kB, and starts anew when asked. */
+function residentMemory(): { now: number; peak: number } | undefined {
+  try {
+    const status = readFileSync("/proc/self/status", "latin1");
+    const kilobytes = (key: string): number => Number(new RegExp(`${key}:\\s+(\\d+) kB`).exec(status)?.[1]);
+    return { now: kilobytes("VmRSS") * 1024, peak: kilobytes("VmHWM") * 1024 };
+  } catch {
+    return undefined;
+  }
+}
+
+function forgetPeak(): void {
+  try {
+    writeFileSync("/proc/self/clear_refs", "5");
+  } catch {}
+}
+
+const faults: Fault[] = [];
+const report: ChildReport = {
+  inputs: 0,
+  accepted: 0,
+  largestInput: 0,
+  mostRead: 0,
+  peakMemory: undefined,
+  faults,
+};
+const end = Number(first) + Number(count);
+
+try {
+  const ignored: ChildReport = { ...report, faults: [] };
+  for (let index = 0; index < warmUp && Number(count) > warmUp; index++)
+    await run(Number(first) + index, ignored);
+  for (let start = Number(first); start < end; start += batch) {
+    globalThis.gc?.();
+    forgetPeak();
+    const before = residentMemory();
+    for (let index = start; index < Math.min(start + batch, end); index++) await run(index, report);
+    const after = residentMemory();
+    if (before !== undefined && after !== undefined) {
+      report.peakMemory = Math.max(report.peakMemory ?? 0, after.peak - before.now);
+    }
+  }
+} catch (error) {
+  if (faults.length < mostFaults) throw error;
+}
+process.send?.(report);
