@@ -63,6 +63,7 @@ function npyFile(who: string, tensor: StoredTensor): ZipFile {
   const header = encodeNpyHeader(what, dtype, tensor.shape);
   return {
     name: `${tensor.name}.npy`,
+    size: header.length + tensor.byteLength,
     async *pieces() {
       yield header;
       yield await readStored(who, tensor);

@@ -21,8 +21,8 @@ const mostOpenShards = 8;
 /**
  * Opens a checkpoint that is split over several safetensors files, by its `model.safetensors.index.json`.
  *
- * Every shard's header is read once and the shard closed again; tensors open theirs when they are read, at most 8 shards
- * at a time. The index decides: a tensor that lies in a shard but not in the index is not listed.
+ * Every shard's header is read once; tensors are read from their shard when asked for. At most 8 shards are open at a
+ * time, the others are opened again. The index decides: a tensor that lies in a shard but not in the index is not listed.
  *
  * @throws TypeError if `source` is nothing that holds bytes, or an index without a place and no `openShard` is given;
  * RangeError if the index is malformed, names a file outside its directory, or a tensor that its shard does not hold;

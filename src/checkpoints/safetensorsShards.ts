@@ -100,7 +100,7 @@ function split(tensors: readonly StoredTensor[], maxShardBytes: number): StoredT
     } else current.push(tensor);
     bytes += tensor.byteLength;
   }
-  return shards.length > 0 ? shards : [[]];
+  return shards;
 }
 
 /** Names under which no file exists, so that the files of the old index stay as they are. */

@@ -1,11 +1,19 @@
 /** A file to be put into a zip archive. */
 export interface ZipFile {
   readonly name: string;
+  /** Number of bytes of all pieces. */
+  readonly size: number;
   pieces(): AsyncIterable<Uint8Array>;
 }
 
 /** The earliest date that zip knows, as numpy writes it: the same files make the same archive. */
 const earliest = new Date(1980, 0, 1);
+
+/** Bytes that 32 bits count, with room for what deflate may add to bytes that cannot be deflated. */
+const largestZip = 0xf000_0000;
+
+/** Room for a local header and a name; a name is at most twice that. */
+const headerRoom = 2 ** 15;
 
 /**
  * The bytes of a zip archive (zip64 where that is needed), piece by piece; one file is in memory at a time.
@@ -24,7 +32,11 @@ export async function* zipPieces(files: Iterable<ZipFile>, compress: boolean): A
     lastModDate: earliest,
   });
   const written = (async () => {
-    for (const { name, pieces } of files) await zip.add(name, streamOf(pieces()));
+    let total = 0;
+    for (const { name, size, pieces } of files) {
+      total += size + 2 * headerRoom;
+      await zip.add(name, streamOf(pieces()), { zip64: total > largestZip });
+    }
     await zip.close();
   })();
   // A failure reaches the reader as well, below; it may come first.
