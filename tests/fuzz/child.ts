@@ -8,7 +8,7 @@ import type { ChildReport, Fault } from "./run.ts";
 const warmUp = 300;
 
 /** Inputs between two collections of garbage. */
-const batch = 1000;
+const batch = 250;
 
 const mostFaults = 20;
 

@@ -88,7 +88,7 @@ function freshToken(random: Random, old: string | undefined): readonly string[] 
   if (old !== undefined && /^-?\d/.test(old)) {
     return [String(random.oneIn(3) ? Number(old) + random.below(9) - 4 : random.integer())];
   }
-  if (old !== undefined && old.startsWith('"') && !random.oneIn(4)) {
+  if (old?.startsWith('"') && !random.oneIn(4)) {
     return [
       JSON.stringify(
         random.pick([...dtypes, "shape", "dtype", "data_offsets", "__metadata__", "bn.weight", "a"]),

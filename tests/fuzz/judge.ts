@@ -61,7 +61,7 @@ function guarded(bytes: Uint8Array): GuardedSource {
 
 /** What comes from a mistake in the code, not from a check. */
 const internal =
-  /cannot read prop|is not a function|is not iterable|is not defined|undefined|NaN|Invalid (typed )?array (buffer )?length|allocation failed|call stack|(offset is|argument) out of (bounds|range)|out of memory|Cannot (mix|convert)|Invalid array|before initialization|circular/i;
+  /cannot read prop|is not a function|is not iterable|is not defined|undefined|Invalid (typed )?array (buffer )?length|allocation failed|call stack|(offset is|argument) out of (bounds|range)|out of memory|Cannot (mix|convert)|Invalid array|before initialization|circular/i;
 
 const longestMessage = 4000;
 

@@ -17,7 +17,7 @@ export interface ChildReport {
   largestInput: number;
   /** Bytes read from a file over its size, at most. */
   mostRead: number;
-  /** Resident memory beyond that before a batch of 1,000 inputs, at most, in bytes; undefined where the system does not tell. */
+  /** Resident memory beyond that before a batch of 250 inputs, at most, in bytes; undefined where the system does not tell. */
   peakMemory: number | undefined;
   readonly faults: Fault[];
 }
