@@ -30,7 +30,7 @@ export interface FuzzOptions {
   readonly first?: number;
 }
 
-/** An input that takes longer than this hangs, in milliseconds. */
+/** Inputs that take longer than this hang, in milliseconds. */
 const patience = 20_000;
 
 /** Judges inputs in a child process, so that a hang or a crash ends that alone. */
@@ -67,7 +67,9 @@ export async function fuzz({ format, seed, count, first = 0 }: FuzzOptions): Pro
   at = readIndex(progressPath) ?? at;
   rmSync(folder, { recursive: true });
   if (report !== undefined) return report;
-  const fault = hangs ? `it takes more than ${patience / 1000} s` : `it ends the process: ${end}`;
+  const fault = hangs
+    ? `it, or one of the few after it, takes more than ${patience / 1000} s`
+    : `it ends the process: ${end}`;
   return {
     inputs: at - first,
     accepted: 0,
