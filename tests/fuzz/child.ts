@@ -1,6 +1,7 @@
-import { openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { openSync, writeSync } from "node:fs";
 import { formats } from "./formats.ts";
 import { judge } from "./judge.ts";
+import { forgetPeak, residentMemory } from "./memory.ts";
 import { randomOf } from "./random.ts";
 import type { ChildReport, Fault } from "./run.ts";
 
@@ -43,23 +44,6 @@ async function run(index: number, report: ChildReport): Promise<void> {
   if (fault !== undefined && report.faults.push({ index, fault }) === mostFaults) {
     throw new Error("too many faults");
   }
-}
-
-/** Linux counts the highest resident memory, in kB, and starts anew when asked. */
-function residentMemory(): { now: number; peak: number } | undefined {
-  try {
-    const status = readFileSync("/proc/self/status", "latin1");
-    const kilobytes = (key: string): number => Number(new RegExp(`${key}:\\s+(\\d+) kB`).exec(status)?.[1]);
-    return { now: kilobytes("VmRSS") * 1024, peak: kilobytes("VmHWM") * 1024 };
-  } catch {
-    return undefined;
-  }
-}
-
-function forgetPeak(): void {
-  try {
-    writeFileSync("/proc/self/clear_refs", "5");
-  } catch {}
 }
 
 const faults: Fault[] = [];
