@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { writeFileAtomic } from "../../src/checkpoints/atomicWrite.ts";
+import { stageFile, writeFileAtomic } from "../../src/checkpoints/atomicWrite.ts";
 import { ioError } from "../../src/checkpoints/ioError.ts";
 import { rejection, temporaryDirectory } from "./files.ts";
 
@@ -34,6 +35,68 @@ test("a failed write keeps the old file and removes the temporary one", async ()
   );
   expect(await readFile(path, "utf8")).toBe("old");
   expect(await readdir(directory)).toEqual(["a.bin"]);
+});
+
+describe("content in pieces", () => {
+  test("is written as it comes", async () => {
+    const path = join(await temporaryDirectory(), "a.bin");
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      yield Uint8Array.of(1);
+      yield new Uint8Array(0);
+      yield Uint8Array.of(2, 3);
+    }
+    await writeFileAtomic("mine", path, pieces());
+    expect([...(await readFile(path))]).toEqual([1, 2, 3]);
+  });
+
+  test("what it throws comes through; the old file stays alone", async () => {
+    const directory = await temporaryDirectory();
+    const path = join(directory, "a.bin");
+    await writeFile(path, "old");
+    const gone = new Error("gone");
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(1000);
+      throw gone;
+    }
+    expect(await rejection(writeFileAtomic("mine", path, pieces()))).toBe(gone);
+    expect(await readFile(path, "utf8")).toBe("old");
+    expect(await readdir(directory)).toEqual(["a.bin"]);
+  });
+});
+
+test("a staged file appears with its commit; discarding it later does nothing", async () => {
+  const directory = await temporaryDirectory();
+  const path = join(directory, "a.bin");
+  const staged = await stageFile("mine", path, Uint8Array.of(1));
+  expect(await readdir(directory)).toEqual([expect.stringMatching(/^a\.bin\.[\w-]+\.tmp$/)]);
+  await staged.commit();
+  await staged.discard();
+  expect(await readdir(directory)).toEqual(["a.bin"]);
+});
+
+describe("temporary files of others", () => {
+  test("those that a process of this host left and that no longer runs are removed, no others", async () => {
+    const directory = await temporaryDirectory();
+    const path = join(directory, "a.bin");
+    const staged = await stageFile("mine", path, Uint8Array.of(1));
+    const [own] = await readdir(directory);
+    const [, host] = /^a\.bin\.([0-9a-f]{8})-\d+-[0-9a-f]{8}\.tmp$/.exec(own) ?? [];
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    const kept = [
+      own,
+      `a.bin.${host}-${process.ppid}-00000000.tmp`,
+      `a.bin.${host === "00000000" ? "11111111" : "00000000"}-${pid}-00000000.tmp`,
+      `a.bin.${host}-${pid}-00000000.txt`,
+      `b.bin.${host}-${pid}-00000000.tmp`,
+      "a.bin.tmp",
+    ];
+    for (const name of [...kept, `a.bin.${host}-${pid}-00000000.tmp`]) {
+      await writeFile(join(directory, name), "");
+    }
+    await writeFileAtomic("mine", path, Uint8Array.of(2));
+    expect((await readdir(directory)).sort()).toEqual([...kept, "a.bin"].sort());
+    await staged.discard();
+  });
 });
 
 test("a missing directory: one line with the path, ENOENT as cause", async () => {
