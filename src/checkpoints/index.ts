@@ -31,7 +31,7 @@ export {
   type Quantity,
 } from "./inspection.ts";
 export { type InspectionPlot, layerPlots, networkPlots, quantityTitles } from "./inspectionPlots.ts";
-
+export {
   type FoldableNorm,
   type FoldKind,
   type FoldLayout,

@@ -160,6 +160,11 @@ function parseMetadata(who: string, value: unknown): ReadonlyMap<string, string>
   return metadata;
 }
 
+/** A field that is missing is none. */
+function describeField(value: unknown): string {
+  return value === undefined ? "none" : describe(value);
+}
+
 function parseEntry(who: string, name: string, value: unknown): SafetensorsEntry {
   checkName(who, name);
   if (!isObject(value)) {
@@ -169,14 +174,16 @@ function parseEntry(who: string, name: string, value: unknown): SafetensorsEntry
   }
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isSafetensorsDType(dtype)) {
-    throw new RangeError(`${who}: expected a dtype among ${dtypes.join(", ")}, got ${describe(dtype)}`);
+    throw new RangeError(`${who}: expected a dtype among ${dtypes.join(", ")}, got ${describeField(dtype)}`);
   }
   if (!isCounts(shape)) {
-    throw new RangeError(`${who}: expected a shape of integers from 0 to 2^53 - 1, got ${describe(shape)}`);
+    throw new RangeError(
+      `${who}: expected a shape of integers from 0 to 2^53 - 1, got ${describeField(shape)}`,
+    );
   }
   if (!isCounts(offsets) || offsets.length !== 2) {
     throw new RangeError(
-      `${who}: expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got ${describe(offsets)}`,
+      `${who}: expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got ${describeField(offsets)}`,
     );
   }
   const [begin, end] = offsets;

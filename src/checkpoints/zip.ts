@@ -1,5 +1,6 @@
 import type { FileEntry, ZipReader } from "@zip.js/zip.js/index-native.js";
 import { describe } from "../tensor/shape.ts";
+import { crc32 } from "./crc32.ts";
 import type { ByteSource } from "./source.ts";
 
 /** What the central directory of a zip archive says of one file. */
@@ -75,9 +76,10 @@ export async function openZip(
       const whoEntry = `${who}: ${JSON.stringify(name)}`;
       const { offset, length } = checkedRange(whoEntry, range, entry.size);
       try {
-        return entry.method === "stored" && length < entry.size
-          ? await readStored(source, file, offset, length)
-          : await readThrough(file, entry.size, offset, length);
+        if (entry.method === "deflated") return await readThrough(file, entry.size, offset, length);
+        const bytes = await readStored(source, file, offset, length);
+        if (length === entry.size) checkCrc32(bytes, file.crc32 as number);
+        return bytes;
       } catch (cause) {
         throw asZipError(`${whoEntry}: expected ${entry.size} ${entry.method} bytes`, cause, sourceErrors);
       }
@@ -93,6 +95,7 @@ function readerOf(library: ZipLibrary, source: ByteSource, sourceErrors: SourceE
     override size: number = source.size;
 
     override async readUint8Array(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+      if (offset < 0) throw new RangeError("a record that begins before the file");
       const start = Math.min(offset, source.size);
       try {
         return (await source.read(start, Math.min(length, source.size - start))) as Uint8Array<ArrayBuffer>;
@@ -175,6 +178,15 @@ async function readStored(
     dataStarts.set(file, start);
   }
   return source.read(start + offset, length);
+}
+
+function checkCrc32(bytes: Uint8Array, expected: number): void {
+  const found = crc32(bytes);
+  if (found !== expected) throw new Error(`the CRC-32 ${hex(found)} instead of ${hex(expected)}`);
+}
+
+function hex(checksum: number): string {
+  return checksum.toString(16).padStart(8, "0");
 }
 
 /** Thrown into the stream once the range is complete. */
