@@ -21,6 +21,15 @@ export {
 export { type Conversion, type ConvertOptions, convert, type PerLayer } from "./convert.ts";
 export type { Change } from "./convertLayer.ts";
 export { type FoldedPair, type FoldResult, fold, type RefusedPair } from "./fold.ts";
+export {
+  type FoldableNorm,
+  type FoldKind,
+  type FoldLayout,
+  foldBatchNorm,
+} from "./foldBatchNorm.ts";
+export type { FoldError } from "./foldError.ts";
+export type { FoldOptions } from "./foldOptions.ts";
+export type { FoundBy } from "./foldPairs.ts";
 export { type Finding, type RuleName, ruleNames, type Severity } from "./health/finding.ts";
 export { type InspectOptions, inspect } from "./inspect.ts";
 export {
@@ -31,16 +40,6 @@ export {
   type Quantity,
 } from "./inspection.ts";
 export { type InspectionPlot, layerPlots, networkPlots, quantityTitles } from "./inspectionPlots.ts";
-export {
-  type FoldableNorm,
-  type FoldKind,
-  type FoldLayout,
-  foldBatchNorm,
-} from "./foldBatchNorm.ts";
-
-export type { FoldError } from "./foldError.ts";
-export type { FoldOptions } from "./foldOptions.ts";
-export type { FoundBy } from "./foldPairs.ts";
 export { type LazyTensor, lazyTensors, type NamedTensors } from "./namedTensors.ts";
 export { findNormLayers, type NormLayer } from "./normLayers.ts";
 export { type NpyFile, openNpy, readNpy } from "./npy.ts";

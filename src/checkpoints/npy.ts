@@ -1,4 +1,4 @@
-import { bytesPerElement, type DType } from "../tensor/dtype.ts";
+import { bytesPerElement, type DataOf, type DType } from "../tensor/dtype.ts";
 import { shapeText, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { elementsOf } from "./bytes.ts";
