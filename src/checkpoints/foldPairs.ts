@@ -35,6 +35,9 @@ export function findPairs(modules: Modules, fits: Fits): PairFinding[] {
 
 /** Why a norm can be folded into no layer; undefined if it can. */
 export function notFoldable({ kind, keys }: NormLayer): string | undefined {
+  if (kind === "InstanceNorm" && keys.runningMean !== undefined) {
+    return "InstanceNorm takes its statistics from each sample, and running ones in eval alone: it is not folded";
+  }
   if (kind !== "BatchNorm") {
     return `${kind} takes its statistics from each input: there is nothing constant to fold`;
   }

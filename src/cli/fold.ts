@@ -1,6 +1,7 @@
 import Table from "cli-table3";
 import { Command, InvalidArgumentError } from "commander";
 import { type FoldedPair, type FoldResult, fold, openCheckpoint } from "../checkpoints/index.ts";
+import { pythonValue } from "../layers/python.ts";
 import { toJson } from "./arrays.ts";
 import { writerFor } from "./checkpointWriter.ts";
 import { number } from "./numbers.ts";
@@ -85,7 +86,7 @@ function textOf({ tensors, folded, refused }: FoldResult, output: string | undef
   if (guessed.length > 0) {
     const names = guessed.map(({ norm }) => norm).join(", ");
     lines.push(
-      `note: eps ${guessed[0].eps} is the default, for ${names}; if the model has another, say --eps norm=number`,
+      `note: eps ${pythonValue(guessed[0].eps)} is the default, for ${names}; if the model has another, say --eps norm=number`,
     );
   }
   lines.push("note: names cannot show an activation between two layers; check the pairs");
@@ -105,7 +106,7 @@ function rowOf({ pair, foundBy, eps, isEpsGiven, scale, biasChange, error }: Fol
   return [
     pair,
     foundBy,
-    `${eps}${isEpsGiven ? "" : " (default)"}`,
+    `${pythonValue(eps)}${isEpsGiven ? "" : " (default)"}`,
     `${least.toPrecision(3)} to ${most.toPrecision(3)}`,
     `up to ${largest.toPrecision(3)}`,
     error.maxRelative.toExponential(1),

@@ -32,10 +32,12 @@ function activations(
   Kind: typeof Float32Array | typeof Float64Array,
 ): Data {
   const drawn = normals(samples * channels * inner, 5);
-  return Kind.from(drawn, (value, i) => {
-    const channel = Math.floor(i / inner) % channels;
-    return (value + 100 * channel) * 4 ** (channel - 2);
-  });
+  return new Kind(
+    drawn.map((value, i) => {
+      const channel = Math.floor(i / inner) % channels;
+      return (value + 100 * channel) * 4 ** (channel - 2);
+    }),
+  );
 }
 
 describe.each([
