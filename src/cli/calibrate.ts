@@ -325,7 +325,7 @@ function report(
   console.log(
     `${method} over ${samples} samples${split}${resumedAt > 0 ? `, the first ${resumedAt} before` : ""}`,
   );
-  const shifts = after.mean.map((mean, c) => Math.abs(mean - before.mean[c]) / Math.sqrt(after.variance[c]));
+  const shifts = after.mean.map((mean, c) => Math.abs(mean - before.mean[c]) / Math.sqrt(before.variance[c]));
   const ratios = after.variance.map((variance, c) => variance / before.variance[c]);
   console.log(`mean moved by up to ${Math.max(0, ...shifts).toPrecision(3)} deviations`);
   console.log(

@@ -9,7 +9,7 @@ import {
   type StateDictLike,
   Tensor,
 } from "../../src/index.ts";
-import { float64Of, plainConv, plainLinear, relu } from "../plainNetwork.ts";
+import { plainConv, plainLinear, relu } from "../plainNetwork.ts";
 
 /** The checkpoint of the digits network. */
 export const digitsModel = "examples/digits/model.safetensors";
@@ -73,9 +73,4 @@ function spatialMean(x: Tensor<"float64">): Tensor<"float64"> {
     return x.data.subarray(row * size, (row + 1) * size).reduce((sum, value) => sum + value, 0) / size;
   });
   return new Tensor("float64", [samples, channels], means);
-}
-
-/** A state of every tensor as float64, but for the counts. */
-export function float64State(state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map([...state].map(([key, value]) => [key, key.endsWith("tracked") ? value : float64Of(value)]));
 }

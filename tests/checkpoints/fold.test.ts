@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bytesOf } from "../../src/checkpoints/bytes.ts";
@@ -15,6 +14,7 @@ import {
 } from "../../src/checkpoints/index.ts";
 import { safetensorsDType } from "../../src/checkpoints/safetensorsHeader.ts";
 import { type Tensor, tensor } from "../../src/index.ts";
+import { runPython, testWithPython } from "../python.ts";
 import { normals } from "../random.ts";
 import { digitsForward, digitsImages, digitsLogits, digitsModel, digitsPairs } from "./digits.ts";
 import { rejection, temporaryDirectory } from "./files.ts";
@@ -71,11 +71,7 @@ describe("digits", () => {
     expect(change).toBeGreaterThan(0);
   });
 
-  const python = "/usr/bin/python3";
-  const hasTorch = spawnSync(python, ["-c", "import torch"]).status === 0;
-  const mustHave = process.env.CI !== undefined;
-
-  test.skipIf(!hasTorch && !mustHave)(`PyTorch loads the folded file (${python} with torch)`, async () => {
+  testWithPython("torch")("PyTorch loads the folded file", async () => {
     const file = await openSafetensors(digitsModel);
     const { tensors } = await fold(file, { eps: { bn3: 1e-3 } });
     const path = join(await temporaryDirectory(), "folded.safetensors");
@@ -113,7 +109,7 @@ model.double().eval()
 images = torch.tensor(np.load("tests/fixtures/digits/images.npy") / 16.0)
 print(json.dumps(model(images).flatten().tolist()))
 `;
-    const out = execFileSync(python, ["-c", script, path], { encoding: "utf8" }).trim().split("\n");
+    const out = runPython(["-c", script, path]).trim().split("\n");
     expect(out[0]).toBe("<All keys matched successfully>");
     expect(largestDifference(JSON.parse(out[1]) as number[], await digitsLogits())).toBeLessThan(torchBound);
   });
