@@ -11,7 +11,7 @@ import { openZip } from "./zip.ts";
  * Opens a checkpoint of whatever format, told by its content and not by its name.
  *
  * Formats: safetensors; the index of its shards (`model.safetensors.index.json`); npz; PyTorch's `.pt`; and a directory, by
- * its `model.safetensors.index.json`, another index, or its only `.safetensors` file. Nothing in a file is executed.
+ * its `model.safetensors.index.json`, its only index, `model.safetensors`, or its only `.safetensors` file. Nothing in a file is executed.
  *
  * @throws TypeError if `source` is nothing that holds bytes; RangeError if it is of another format or malformed; Error if
  * the path cannot be read
@@ -102,12 +102,13 @@ async function checkpointIn(caller: string, source: SourceLike): Promise<SourceL
   const indices = names.filter((name) => name.endsWith(indexSuffix));
   const files = names.filter((name) => name.endsWith(".safetensors"));
   const preferred = indices.filter((name) => name === `model${indexSuffix}`);
-  for (const candidates of [preferred, indices, files]) {
+  const whole = files.filter((name) => name === "model.safetensors");
+  for (const candidates of [preferred, indices, whole, files]) {
     if (candidates.length === 1) return join(path, candidates[0]);
     if (candidates.length > 1) break;
   }
   throw new RangeError(
-    `${caller}: ${path}: expected a directory with one index (model${indexSuffix}) or one .safetensors file, ` +
+    `${caller}: ${path}: expected a directory with one index (model${indexSuffix}) or one file (model.safetensors), ` +
       `got ${indices.length} and ${files.length}; name the file`,
   );
 }

@@ -70,8 +70,8 @@ describe("the content decides, not the name", () => {
     await expectTensors(openCheckpoint(directory));
     await rename(index, join(directory, "third.safetensors.index.json"));
     expect((await rejection(openCheckpoint(directory))).message).toBe(
-      `openCheckpoint: ${directory}: expected a directory with one index (model.safetensors.index.json) or one .safetensors ` +
-        "file, got 2 and 2; name the file",
+      `openCheckpoint: ${directory}: expected a directory with one index (model.safetensors.index.json) or one file ` +
+        "(model.safetensors), got 2 and 2; name the file",
     );
   });
 
@@ -80,6 +80,9 @@ describe("the content decides, not the name", () => {
     await mkdir(join(directory, "sub"));
     expect((await rejection(openCheckpoint(directory))).message).toMatch(/got 0 and 0; name the file$/);
     await writeSafetensors(join(directory, "x.safetensors"), tensors);
+    await expectTensors(openCheckpoint(directory));
+    await writeSafetensors(join(directory, "model.safetensors"), tensors);
+    await writeSafetensors(join(directory, "x.safetensors"), []);
     await expectTensors(openCheckpoint(directory));
   });
 });

@@ -12,6 +12,7 @@ import {
   streamSafetensors,
   writeSafetensors,
 } from "../../src/checkpoints/index.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { dtypeNames, elementBits } from "./dtypes.ts";
 import { rejection, temporaryDirectory } from "./files.ts";
 
@@ -174,6 +175,11 @@ describe("round trips, bit for bit", () => {
   });
 });
 
+test("a tensor in memory that workers share is copied, since no file takes a view of it", () => {
+  const shared = new Float32Array(new SharedArrayBuffer(4)).fill(1);
+  expect([...encodeSafetensors([["a", shared]]).subarray(-4)]).toEqual([0, 0, 0x80, 0x3f]);
+});
+
 describe("writeSafetensors", () => {
   test("reads lazy tensors one by one, in the order of the file", async () => {
     const path = join(await temporaryDirectory(), "a.safetensors");
@@ -227,6 +233,11 @@ describe("writeSafetensors", () => {
       "a shape that does not fit",
       [["a", { data: new Float32Array(2), shape: [3] }]],
       'expected tensor "a" of shape (3,) to hold 3 elements, got 2',
+    ],
+    [
+      "a tensor whose shape does not fit",
+      [["a", new Tensor("float32", [3], new Float32Array(2))]],
+      'tensor "a": expected 12 bytes for F32 (3,), got 8',
     ],
   ])("%s: a RangeError, and the old file stays", async (_, tensors, message) => {
     const directory = await temporaryDirectory();
