@@ -482,7 +482,7 @@ describe("storages", () => {
     const file = await openPt(ptFile(pickle(named({ spread, one: view() }))));
     expect(file.entries.get("spread")).toEqual({ dtype: "F32", shape: [2 ** 33] });
     expect((await rejection(file.bytes("spread"))).message).toMatch(
-      /tensor "spread": expected a view of at most \d+ bytes, in proportion to the file, got \(8589934592,\) of 34359738368 bytes over 4; save it with \.clone\(\) in PyTorch/,
+      /tensor "spread": expected a view that takes at most \d+ bytes, in proportion to the file, got \(8589934592,\), which takes 34359738372; save it with \.clone\(\) in PyTorch/,
     );
     expect((await file.bytes("one")).length).toBe(24);
   });
@@ -535,9 +535,9 @@ describe("files of other kinds are refused", () => {
   });
 
   test("a pickle that deflates a thousandfold", async () => {
-    const file = ptFile(new Uint8Array(2 ** 25 + 2 ** 20), { deflate: true });
+    const file = ptFile(new Uint8Array(3 * 2 ** 24 + 2 ** 20), { deflate: true });
     expect((await rejection(openPt(file))).message).toMatch(
-      /expected a data\.pkl of at most \d+ bytes, got 34603008/,
+      /expected a data\.pkl of at most \d+ bytes, got 51380224/,
     );
   });
 

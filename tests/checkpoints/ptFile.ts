@@ -1,4 +1,4 @@
-import { joined, type ZipFileOptions, zipFile } from "./zipFile.ts";
+import { type ZipFileOptions, zipFile } from "./zipFile.ts";
 
 /** Opcodes with their arguments: a piece of a pickle that pushes one value. */
 export type Piece = readonly number[];
@@ -121,5 +121,3 @@ export function ptFile(
     zip,
   );
 }
-
-export { joined };

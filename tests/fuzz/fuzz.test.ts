@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { formats } from "./formats.ts";
 import { memoryLimit } from "./judge.ts";
-import { fuzz } from "./run.ts";
+import { fuzz, readBombs } from "./run.ts";
 
 /** `npm run fuzz` judges 100,000 of each. */
 const some = 2000;
@@ -20,4 +20,17 @@ test.each([...formats.keys()])("%s: mutated files end in a right answer or a cle
   expect(accepted).toBeGreaterThan(some / 100);
   expect(accepted).toBeLessThan(some * 0.9);
   expect(peakMemory).toBeLessThan(memoryLimit(largestInput));
+});
+
+test("files that ask for much memory in few bytes are refused, or take little", async () => {
+  const reports = await readBombs(8_000_000);
+  expect(reports.length).toBeGreaterThan(20);
+  for (const { name, fault, size, memory = 0 } of reports) {
+    expect({ name, fault }).toEqual({ name, fault: undefined });
+    expect({ name, isTooMuch: memory > memoryLimit(size), memory }).toEqual({
+      name,
+      isTooMuch: false,
+      memory,
+    });
+  }
 });
