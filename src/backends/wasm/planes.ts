@@ -1,6 +1,6 @@
 import type { Plan } from "../../plan/plan.ts";
 import { coefficientsBySums, coefficientsOf, pairsFor, parameterSums } from "./coefficients.ts";
-import { type Compute, elementBytes } from "./operands.ts";
+import { type Compute, elementBytes, kernelPair } from "./operands.ts";
 import { flag, type LoopShape } from "./request.ts";
 import { parallel, scratchBytes, threadCount } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
@@ -26,6 +26,12 @@ const nearestBytes = 1 << 13;
 /** Larger groups are taken together up to this: long phases of reading, then of writing. */
 const mostSampleBytes = 1 << 20;
 
+const kernels = {
+  forward: kernelPair("planesForward"),
+  normalize: kernelPair("planesNormalize"),
+  backward: kernelPair("planesBackward"),
+};
+
 /** Runs of `inner` elements share a statistic and a parameter. Right for every plan, fast from 16 elements on. */
 export const planes: LoopShape = {
   forward(call) {
@@ -35,7 +41,7 @@ export const planes: LoopShape = {
     const block = blockOf(plan, compute, 1);
     if (block > 0) {
       parallel(
-        `planesForward${compute}`,
+        kernels.forward[compute],
         [x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, flag(plan.centered), eps],
         plan.batch * Math.ceil(group / block),
         plan.size,
@@ -61,7 +67,7 @@ export const planes: LoopShape = {
   normalize({ plan, compute, x, y, weight, bias, mean, rstd }) {
     const { batch, pool, group, channel, inner } = plan;
     parallel(
-      `planesNormalize${compute}`,
+      kernels.normalize[compute],
       [x, y, weight, bias, mean, rstd, pool, group, channel, inner],
       batch * pool * group * channel,
       plan.size,
@@ -76,7 +82,7 @@ export const planes: LoopShape = {
     const block = fixed && !parameters ? 0 : blockOf(plan, compute, 2);
     if (block > 0) {
       parallel(
-        `planesBackward${compute}`,
+        kernels.backward[compute],
         [
           ...[x, dy, dx, weight, mean, rstd, pairs, pool, group, channel, inner, block],
           ...[flag(plan.centered), flag(fixed)],

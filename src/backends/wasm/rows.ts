@@ -1,5 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
-import { type Compute, constant, elementBytes } from "./operands.ts";
+import { type Compute, constant, elementBytes, kernelPair } from "./operands.ts";
 import { flag, type LoopShape } from "./request.ts";
 import { parallel } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
@@ -10,12 +10,18 @@ const chainRows = 16;
 /** Most items of a backward: each has sums of its own for every parameter. */
 const mostItems = 32;
 
+const kernels = {
+  forward: kernelPair("rowsForward"),
+  normalize: kernelPair("rowsNormalize"),
+  backward: kernelPair("rowsBackward"),
+};
+
 /** Each statistic is one contiguous row, each of whose elements has its own weight and bias (pool = inner = 1). */
 export const rows: LoopShape = {
   forward({ plan, compute, x, y, weight, bias, mean, m2, rstd, eps }) {
     const parameters = expanded(plan, compute, weight, bias);
     parallel(
-      `rowsForward${compute}`,
+      kernels.forward[compute],
       [
         x,
         y,
@@ -37,7 +43,7 @@ export const rows: LoopShape = {
   normalize({ plan, compute, x, y, weight, bias, mean, rstd }) {
     const parameters = expanded(plan, compute, weight, bias);
     parallel(
-      `rowsNormalize${compute}`,
+      kernels.normalize[compute],
       [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan)],
       plan.statistics,
       plan.size,
@@ -53,7 +59,7 @@ export const rows: LoopShape = {
     const itemBytes = plan.parameters * (16 + 2 * plan.inner * elementBytes(compute));
     const sums = parameters ? reserve(items * itemBytes) : 0;
     parallel(
-      `rowsBackward${compute}`,
+      kernels.backward[compute],
       [
         ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd, g, gXhat, sums],
         ...[plan.batch, plan.group, plan.channel, plan.inner, block],
