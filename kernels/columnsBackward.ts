@@ -1,10 +1,10 @@
 // Gradients over columns. See columnsForward.ts.
-import { scaleSums } from "./coefficients";
-import { blocksOf, frameBytes, repeat, rowsOf, sliceOf, spread } from "./columnFrames";
+import { scaleSums, storeGradients } from "./coefficients";
+import { blocksOf, foldedSum, frameBytes, mergeColumns, rowsOf, sliceOf, spreadValue } from "./columnFrames";
 import { columnGradInput, columnGradSums, columnScale } from "./columnLoops";
 import { least } from "./lanes";
 
-/** The means' T part as the first coefficient of every column. An item is a batch index. */
+/** The means' T part as the first coefficient of every column. An item is a statistic. */
 export function columnsMeans<T>(
   frames: usize,
   mean: usize,
@@ -16,14 +16,10 @@ export function columnsMeans<T>(
   begin: usize,
   end: usize,
 ): void {
-  const S = fold * group * chunk;
-  for (let b = begin; b < end; b++) {
-    const to = frames + b * frameBytes<T>(S, blocks);
-    for (let g: usize = 0; g < group; g++) {
-      store<T>(scratch, <T>load<f64>(mean + ((b * group + g) << 3)));
-      spread<T>(to, g * chunk, chunk, S, 1, scratch);
-    }
-    repeat<T>(to, group * chunk, fold);
+  const width = group * chunk;
+  const frame = frameBytes<T>(fold * width, blocks);
+  for (let s = begin; s < end; s++) {
+    spreadValue<T>(frames + (s / group) * frame, (s % group) * chunk, chunk, width, fold, <T>load<f64>(mean + (s << 3)));
   }
 }
 
@@ -36,6 +32,7 @@ export function columnsGradSums<T>(
   width: usize,
   fold: usize,
   blockRows: usize,
+  together: usize,
   scratch: usize,
   begin: usize,
   end: usize,
@@ -57,19 +54,69 @@ export function columnsGradSums<T>(
     const last = at + (full - from) * S * sizeof<T>();
     for (let c: usize = 0; c < S; c += sliceOf<T>()) {
       const own = at + c * sizeof<T>();
-      columnGradSums<T>(x + own, dy + own, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), means + c * sizeof<T>(), sums + c * 8, scratch);
+      columnGradSums<T>(x + own, dy + own, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), means + c * sizeof<T>(), sums + c * 8, scratch, together);
     }
     // Only short rows are folded: they are one slice.
     if (full < to) columnGradSums<T>(x + last, dy + last, 1, 0, S, (pool % fold) * width, means, sums, scratch);
   }
 }
 
-/** Pairs sum(dy), sum(dy * xhat) as [batch, group, channel] from the merged sums. An item is a batch index. */
+/**
+ * Pairs sum(dy), sum(dy * xhat) as [batch, group, channel] from the blocks' sums and, unless it is null, `gradients`, as of
+ * planesGradCoefficients, with what columnsGradCoefficients makes of them. An item is a statistic.
+ */
 export function columnsGradMerge<T>(
   frames: usize,
+  weight: usize,
   mean: usize,
   rstd: usize,
   sums: usize,
+  gradients: usize,
+  count: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  fold: usize,
+  blocks: usize,
+  centered: i32,
+  fixed: i32,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const chunk = channel * inner;
+  const width = group * chunk;
+  const S = fold * width;
+  for (let from = begin; from < end; ) {
+    const b = from / group;
+    const first = b * group;
+    const to = least(first + group, end);
+    const totals = frames + b * frameBytes<T>(S, blocks) + S * 4 * sizeof<T>();
+    const column = (from - first) * chunk;
+    for (let f: usize = 0; f < fold; f++) mergeColumns(totals, S, blocks, f * width + column, (to - from) * chunk);
+    for (; from < to; from++) {
+      const own = (from - first) * channel;
+      const pairs = sums + ((from * channel) << 4);
+      for (let i: usize = 0; i < channel; i++) {
+        store<f64>(pairs + (i << 4), foldedSum(totals, (own + i) * inner, inner, width, fold));
+        store<f64>(pairs + (i << 4), foldedSum(totals + (S << 3), (own + i) * inner, inner, width, fold), 8);
+      }
+      const center = mean + (from << 3);
+      const r = rstd + (from << 3);
+      scaleSums<T>(pairs, center, r, 1, channel);
+      if (gradients) {
+        const w = weight ? weight + own * sizeof<T>() : 0;
+        storeGradients<T>(gradients + from * channel * 3 * sizeof<T>(), w, load<f64>(center), load<f64>(r), pairs, channel, <f64>count, centered, fixed);
+      }
+    }
+  }
+  if (gradients) columnsGradCoefficients<T>(frames, gradients, group, channel, inner, fold, blocks, scratch, begin, end);
+}
+
+/** Coefficients of dx = dy * a + ((x - mean) * b + c) for every column, by `gradients`. An item is a statistic. */
+export function columnsGradCoefficients<T>(
+  frames: usize,
+  gradients: usize,
   group: usize,
   channel: usize,
   inner: usize,
@@ -79,48 +126,16 @@ export function columnsGradMerge<T>(
   begin: usize,
   end: usize,
 ): void {
-  const parameters = group * channel;
-  const width = parameters * inner;
+  const width = group * channel * inner;
   const S = fold * width;
-  for (let b = begin; b < end; b++) {
-    const totals = frames + b * frameBytes<T>(S, blocks) + S * 4 * sizeof<T>();
-    for (let i: usize = 0; i < parameters; i++) {
-      let sum1: f64 = 0;
-      let sum2: f64 = 0;
-      for (let f: usize = 0; f < fold; f++) {
-        for (let j = f * width + i * inner, stop = j + inner; j < stop; j++) {
-          sum1 += load<f64>(totals + (j << 3));
-          sum2 += load<f64>(totals + ((S + j) << 3));
-        }
-      }
-      const to = sums + ((b * parameters + i) << 4);
-      store<f64>(to, sum1);
-      store<f64>(to, sum2, 8);
+  const frame = frameBytes<T>(S, blocks);
+  for (let s = begin; s < end; s++) {
+    const to = frames + (s / group) * frame + S * sizeof<T>();
+    const column = (s % group) * channel * inner;
+    let from = gradients + s * channel * 3 * sizeof<T>();
+    for (let i: usize = 0; i < channel; i++) {
+      for (let k: usize = 0; k < 3; k++, from += sizeof<T>()) spreadValue<T>(to + k * S * sizeof<T>(), column + i * inner, inner, width, fold, load<T>(from));
     }
-    scaleSums<T>(sums + ((b * parameters) << 4), mean + ((b * group) << 3), rstd + ((b * group) << 3), group, channel);
-  }
-}
-
-/** Coefficients of dx = dy * a + ((x - mean) * b + c) for every column, by `gradients` of planesGradCoefficients. */
-export function columnsGradCoefficients<T>(
-  frames: usize,
-  gradients: usize,
-  parameters: usize,
-  inner: usize,
-  fold: usize,
-  blocks: usize,
-  scratch: usize,
-  begin: usize,
-  end: usize,
-): void {
-  const width = parameters * inner;
-  const S = fold * width;
-  for (let b = begin; b < end; b++) {
-    const to = frames + b * frameBytes<T>(S, blocks) + S * sizeof<T>();
-    for (let i: usize = 0; i < parameters; i++) {
-      spread<T>(to, i * inner, inner, S, 3, gradients + (b * parameters + i) * 3 * sizeof<T>());
-    }
-    for (let k: usize = 0; k < 3; k++) repeat<T>(to + k * S * sizeof<T>(), width, fold);
   }
 }
 
@@ -134,6 +149,7 @@ export function columnsGradInput<T>(
   width: usize,
   fold: usize,
   blockRows: usize,
+  together: usize,
   fixed: i32,
   scratch: usize,
   begin: usize,
@@ -158,7 +174,7 @@ export function columnsGradInput<T>(
     } else {
       const step = S * sizeof<T>();
       columnGradInput<T>(x + last, dy + last, dx + last, 1, 0, lastWidth, mean, a, a + step, a + 2 * step);
-      columnGradInput<T>(x + at, dy + at, dx + at, full - from, step, S, mean, a, a + step, a + 2 * step);
+      columnGradInput<T>(x + at, dy + at, dx + at, full - from, step, S, mean, a, a + step, a + 2 * step, together);
     }
   }
 }
