@@ -38,6 +38,11 @@ export function spread<T>(to: usize, column: usize, n: usize, S: usize, arrays: 
 // @ts-ignore: decorator
 @inline
 export function spreadValue<T>(to: usize, column: usize, n: usize, width: usize, fold: usize, value: T): void {
+  if (n == 1 && fold == 1) store<T>(to + column * sizeof<T>(), value);
+  else spreadFolds<T>(to, column, n, width, fold, value);
+}
+
+function spreadFolds<T>(to: usize, column: usize, n: usize, width: usize, fold: usize, value: T): void {
   for (let first = column; first < fold * width; first += width) {
     for (let j = first; j < first + n; j++) store<T>(to + j * sizeof<T>(), value);
   }
@@ -80,6 +85,11 @@ function mergeRun(to: usize, n: usize, stride: usize, blocks: usize): void {
 // @ts-ignore: decorator
 @inline
 export function foldedSum(totals: usize, column: usize, n: usize, width: usize, fold: usize): f64 {
+  if (n == 1 && fold == 1) return load<f64>(totals + (column << 3));
+  return sumFolds(totals, column, n, width, fold);
+}
+
+function sumFolds(totals: usize, column: usize, n: usize, width: usize, fold: usize): f64 {
   let sum: f64 = 0;
   for (let first = column; first < fold * width; first += width) {
     for (let j = first; j < first + n; j++) sum += load<f64>(totals + (j << 3));

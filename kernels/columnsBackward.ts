@@ -1,7 +1,8 @@
 // Gradients over columns. See columnsForward.ts.
-import { scaleSums, storeGradients } from "./coefficients";
+import { storeGradients } from "./coefficients";
+import { columnGradInput, columnScale } from "./columnApply";
 import { blocksOf, foldedSum, frameBytes, mergeColumns, rowsOf, sliceOf, spreadValue } from "./columnFrames";
-import { columnGradInput, columnGradSums, columnScale } from "./columnLoops";
+import { columnGradSums } from "./columnLoops";
 import { least } from "./lanes";
 
 /** The means' T part as the first coefficient of every column. An item is a statistic. */
@@ -18,8 +19,12 @@ export function columnsMeans<T>(
 ): void {
   const width = group * chunk;
   const frame = frameBytes<T>(fold * width, blocks);
-  for (let s = begin; s < end; s++) {
-    spreadValue<T>(frames + (s / group) * frame, (s % group) * chunk, chunk, width, fold, <T>load<f64>(mean + (s << 3)));
+  for (let s = begin; s < end; ) {
+    const to = frames + (s / group) * frame;
+    let column = (s % group) * chunk;
+    for (const stop = least(end, s + group - s % group); s < stop; s++, column += chunk) {
+      spreadValue<T>(to, column, chunk, width, fold, <T>load<f64>(mean + (s << 3)));
+    }
   }
 }
 
@@ -97,16 +102,18 @@ export function columnsGradMerge<T>(
     for (; from < to; from++) {
       const own = (from - first) * channel;
       const pairs = sums + ((from * channel) << 4);
+      const center = load<f64>(mean + (from << 3));
+      const r = load<f64>(rstd + (from << 3));
+      const rest = center - <f64><T>center;
       for (let i: usize = 0; i < channel; i++) {
-        store<f64>(pairs + (i << 4), foldedSum(totals, (own + i) * inner, inner, width, fold));
-        store<f64>(pairs + (i << 4), foldedSum(totals + (S << 3), (own + i) * inner, inner, width, fold), 8);
+        const sum1 = foldedSum(totals, (own + i) * inner, inner, width, fold);
+        const sum2 = foldedSum(totals + (S << 3), (own + i) * inner, inner, width, fold);
+        store<f64>(pairs + (i << 4), sum1);
+        store<f64>(pairs + (i << 4), (sum2 - rest * sum1) * r, 8);
       }
-      const center = mean + (from << 3);
-      const r = rstd + (from << 3);
-      scaleSums<T>(pairs, center, r, 1, channel);
       if (gradients) {
         const w = weight ? weight + own * sizeof<T>() : 0;
-        storeGradients<T>(gradients + from * channel * 3 * sizeof<T>(), w, load<f64>(center), load<f64>(r), pairs, channel, <f64>count, centered, fixed);
+        storeGradients<T>(gradients + from * channel * 3 * sizeof<T>(), w, center, r, pairs, channel, <f64>count, centered, fixed);
       }
     }
   }
@@ -129,13 +136,18 @@ export function columnsGradCoefficients<T>(
   const width = group * channel * inner;
   const S = fold * width;
   const frame = frameBytes<T>(S, blocks);
-  for (let s = begin; s < end; s++) {
-    const to = frames + (s / group) * frame + S * sizeof<T>();
-    const column = (s % group) * channel * inner;
-    let from = gradients + s * channel * 3 * sizeof<T>();
-    for (let i: usize = 0; i < channel; i++) {
-      for (let k: usize = 0; k < 3; k++, from += sizeof<T>()) spreadValue<T>(to + k * S * sizeof<T>(), column + i * inner, inner, width, fold, load<T>(from));
+  const apart = S * sizeof<T>();
+  let from = gradients + begin * channel * 3 * sizeof<T>();
+  for (let s = begin; s < end; ) {
+    const to = frames + (s / group) * frame + apart;
+    let column = (s % group) * channel * inner;
+    const stop = least(end, s + group - s % group);
+    for (let left = (stop - s) * channel; left > 0; left--, column += inner, from += 3 * sizeof<T>()) {
+      spreadValue<T>(to, column, inner, width, fold, load<T>(from));
+      spreadValue<T>(to + apart, column, inner, width, fold, load<T>(from + sizeof<T>()));
+      spreadValue<T>(to + 2 * apart, column, inner, width, fold, load<T>(from + 2 * sizeof<T>()));
     }
+    s = stop;
   }
 }
 

@@ -5,10 +5,11 @@
 // Rows shorter than a few vectors are folded: S = fold * group * channel * inner columns, the last row may be shorter.
 // Each batch index has a frame (columnFrames.ts).
 import { storeCoefficients } from "./coefficients";
+import { columnNormalize } from "./columnApply";
 import { blocksOf, foldedSum, frameBytes, mergeColumns, rowsOf, sliceOf, spreadValue } from "./columnFrames";
-import { columnNormalize, columnSums, sampleColumns } from "./columnLoops";
+import { columnSums, sampleColumns } from "./columnLoops";
 import { least } from "./lanes";
-import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
+import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean, sumsHold } from "./moments";
 
 // Statistics of a batch index whose shifts are one item: a multiple of the lanes, so that bits do not depend on the split.
 const shiftStatistics: usize = 64;
@@ -115,7 +116,8 @@ export function columnsMoments<T>(
   const chunk = channel * inner;
   const width = group * chunk;
   const S = fold * width;
-  const inverse = 1 / <f64>(pool * chunk);
+  const count = <f64>(pool * chunk);
+  const inverse = 1 / count;
   for (let from = begin; from < end; ) {
     const b = from / group;
     const to = least((b + 1) * group, end);
@@ -126,14 +128,28 @@ export function columnsMoments<T>(
     for (let at = column; from < to; from++, at += chunk) {
       const sum2 = foldedSum(totals + (S << 3), at, chunk, width, fold);
       const start = x + (b * pool * width + at) * sizeof<T>();
+      let center: f64 = 0;
+      let squares = sum2;
       if (centered) {
         const sum1 = foldedSum(totals, at, chunk, width, fold);
-        finishMoments<T>(sum1, sum2, <f64>load<T>(shift + at * sizeof<T>()), start, pool, width * sizeof<T>(), chunk);
-      } else finishSquares<T>(sum2, start, pool, width * sizeof<T>(), chunk);
+        const about = <f64>load<T>(shift + at * sizeof<T>());
+        const off = sum1 * inverse;
+        if (sumsHold(sum1, sum2, count)) {
+          center = about + off;
+          squares = sum2 - off * sum1;
+        } else {
+          finishMoments<T>(sum1, sum2, about, start, pool, width * sizeof<T>(), chunk);
+          center = finishedMean;
+          squares = finishedM2;
+        }
+      } else {
+        finishSquares<T>(sum2, start, pool, width * sizeof<T>(), chunk);
+        squares = finishedM2;
+      }
       const s = from << 3;
-      store<f64>(mean + s, finishedMean);
-      store<f64>(m2 + s, finishedM2);
-      store<f64>(rstd + s, 1 / Math.sqrt(finishedM2 * inverse + eps));
+      store<f64>(mean + s, center);
+      store<f64>(m2 + s, squares);
+      store<f64>(rstd + s, 1 / Math.sqrt(squares * inverse + eps));
     }
   }
   if (coefficients) columnsCoefficients<T>(frames, weight, bias, mean, rstd, group, channel, inner, fold, blocks, scratch, begin, end);
@@ -158,12 +174,17 @@ export function columnsCoefficients<T>(
   const width = group * channel * inner;
   const S = fold * width;
   const frame = frameBytes<T>(S, blocks);
-  for (let s = begin; s < end; s++) {
+  const apart = S * sizeof<T>();
+  for (let s = begin; s < end; ) {
     const to = frames + (s / group) * frame;
-    const first = (s % group) * channel;
-    for (let i = first; i < first + channel; i++) {
-      storeCoefficients<T>(scratch, load<f64>(mean + (s << 3)), load<f64>(rstd + (s << 3)), weight, bias, i);
-      for (let k: usize = 0; k < 3; k++) spreadValue<T>(to + k * S * sizeof<T>(), i * inner, inner, width, fold, load<T>(scratch + k * sizeof<T>()));
+    let i = (s % group) * channel;
+    for (const stop = least(end, s + group - s % group); s < stop; s++) {
+      for (const last = i + channel; i < last; i++) {
+        storeCoefficients<T>(scratch, load<f64>(mean + (s << 3)), load<f64>(rstd + (s << 3)), weight, bias, i);
+        spreadValue<T>(to, i * inner, inner, width, fold, load<T>(scratch));
+        spreadValue<T>(to + apart, i * inner, inner, width, fold, load<T>(scratch + sizeof<T>()));
+        spreadValue<T>(to + 2 * apart, i * inner, inner, width, fold, load<T>(scratch + 2 * sizeof<T>()));
+      }
     }
   }
 }

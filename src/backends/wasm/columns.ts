@@ -23,7 +23,7 @@ const rowsTogether = 8;
 /** Bytes of a sample up to which several rows are taken together: beyond the cache only rows in their order are fast. */
 const mostBytesTogether = 1 << 21;
 
-/** Bytes of a row from which dx is faster by several rows together even beyond the cache. */
+/** Bytes of a row from which, beyond the cache, sums of gradients are faster row after row, and dx by several rows together. */
 const longRowBytes = 2048;
 
 /** How a plan is cut: S columns, `fold` rows of the plan in each; blocks of `blockRows` such rows. */
@@ -82,14 +82,15 @@ export const columns: LoopShape = {
     const { plan, compute, x, dy, dx, weight, mean, rstd, fixed, parameters } = call;
     const { batch, pool, group, channel, inner } = plan;
     const cut = cutOf(plan, compute);
-    const { width, fold, blockRows, blocks, frames, together } = cut;
+    const { width, fold, S, blockRows, blocks, frames, together } = cut;
+    const rows = S * elementBytes(compute) >= longRowBytes ? together : rowsTogether;
     const pairs = pairsFor(plan);
     setMeans(cut, call);
     if (!fixed || parameters) {
       const gradients = dx === 0 ? 0 : gradientsFor(plan, compute);
       parallel(
         `columnsGradSums${compute}`,
-        [x, dy, frames, pool, width, fold, blockRows, together],
+        [x, dy, frames, pool, width, fold, blockRows, rows],
         batch * blocks,
         plan.size,
       );
