@@ -1,5 +1,6 @@
 import type { FileEntry, ZipReader } from "@zip.js/zip.js/index-native.js";
 import { describe } from "../tensor/shape.ts";
+import { crc32 } from "./crc32.ts";
 import type { ByteSource } from "./source.ts";
 
 /** What the central directory of a zip archive says of one file. */
@@ -32,8 +33,11 @@ export interface ZipArchive {
   read(name: string, range?: ZipRange): Promise<Uint8Array>;
 }
 
-/** Most files that an archive may hold: each takes some kilobytes of memory once listed. */
-const mostEntries = 65_535;
+/** Memory that a listed file takes, in bytes, rather too much. */
+const entryMemory = 6000;
+
+/** Memory beyond the archive's own size that its list may take, in bytes: 48 MiB, some 8,000 files. */
+const spareMemory = 3 * 2 ** 24;
 
 /** Deflate cannot make more of a byte than this. */
 const largestExpansion = 1032;
@@ -58,7 +62,7 @@ export async function openZip(
   const library = await import("@zip.js/zip.js/index-native.js");
   const sourceErrors: SourceErrors = new Set();
   const reader = readerOf(library, source, sourceErrors);
-  const found = await fileEntries(who, reader).catch((cause: unknown) => {
+  const found = await fileEntries(who, reader, source.size).catch((cause: unknown) => {
     throw asZipError(`${who}: expected a zip archive`, cause, sourceErrors);
   });
   const entries = new Map([...found].map(([name, entry]) => [name, checkedEntry(who, name, entry)]));
@@ -75,9 +79,10 @@ export async function openZip(
       const whoEntry = `${who}: ${JSON.stringify(name)}`;
       const { offset, length } = checkedRange(whoEntry, range, entry.size);
       try {
-        return entry.method === "stored" && length < entry.size
-          ? await readStored(source, file, offset, length)
-          : await readThrough(file, entry.size, offset, length);
+        if (entry.method === "deflated") return await readThrough(file, entry.size, offset, length);
+        const bytes = await readStored(source, file, offset, length);
+        if (length === entry.size) checkCrc32(bytes, file.crc32 as number);
+        return bytes;
       } catch (cause) {
         throw asZipError(`${whoEntry}: expected ${entry.size} ${entry.method} bytes`, cause, sourceErrors);
       }
@@ -93,6 +98,7 @@ function readerOf(library: ZipLibrary, source: ByteSource, sourceErrors: SourceE
     override size: number = source.size;
 
     override async readUint8Array(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+      if (offset < 0) throw new RangeError("a record that begins before the file");
       const start = Math.min(offset, source.size);
       try {
         return (await source.read(start, Math.min(length, source.size - start))) as Uint8Array<ArrayBuffer>;
@@ -110,7 +116,12 @@ function readerOf(library: ZipLibrary, source: ByteSource, sourceErrors: SourceE
   });
 }
 
-async function fileEntries(who: string, reader: ZipReader<unknown>): Promise<Map<string, FileEntry>> {
+async function fileEntries(
+  who: string,
+  reader: ZipReader<unknown>,
+  size: number,
+): Promise<Map<string, FileEntry>> {
+  const mostEntries = Math.floor((size + spareMemory) / entryMemory);
   const found = new Map<string, FileEntry>();
   for await (const entry of reader.getEntriesGenerator()) {
     if (entry.directory) continue;
@@ -118,7 +129,9 @@ async function fileEntries(who: string, reader: ZipReader<unknown>): Promise<Map
       throw new RangeError(`${who}: expected each name once, got ${JSON.stringify(entry.filename)} twice`);
     }
     if (found.size === mostEntries) {
-      throw new RangeError(`${who}: expected at most ${mostEntries} files in the archive, got more`);
+      throw new RangeError(
+        `${who}: expected at most ${mostEntries} files in an archive of ${size} bytes, got more`,
+      );
     }
     found.set(entry.filename, entry);
   }
@@ -175,6 +188,15 @@ async function readStored(
     dataStarts.set(file, start);
   }
   return source.read(start + offset, length);
+}
+
+function checkCrc32(bytes: Uint8Array, expected: number): void {
+  const found = crc32(bytes);
+  if (found !== expected) throw new Error(`the CRC-32 ${hex(found)} instead of ${hex(expected)}`);
+}
+
+function hex(checksum: number): string {
+  return checksum.toString(16).padStart(8, "0");
 }
 
 /** Thrown into the stream once the range is complete. */

@@ -25,7 +25,7 @@ test.each<[unknown, string]>([
   [{ ...f32([0], 0, 0), dtype: "f32" }, 'got "f32"'],
   [{ ...f32([0], 0, 0), dtype: "toString" }, 'got "toString"'],
   [{ ...f32([0], 0, 0), dtype: 4 }, "got 4"],
-  [{ dtype: "F32", data_offsets: [0, 0] }, "expected a shape of integers from 0 to 2^53 - 1, got undefined"],
+  [{ dtype: "F32", data_offsets: [0, 0] }, "expected a shape of integers from 0 to 2^53 - 1, got none"],
   [f32(0, 0, 0), "expected a shape of integers from 0 to 2^53 - 1, got 0"],
   [f32([1.5], 0, 6), "expected a shape of integers from 0 to 2^53 - 1, got an array [1.5]"],
   [f32([-1], 0, 0), "got an array [-1]"],
@@ -33,7 +33,7 @@ test.each<[unknown, string]>([
   [f32([0, 2 ** 53], 0, 0), "got an array [0, 9007199254740992]"],
   [
     { dtype: "F32", shape: [0] },
-    "expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got undefined",
+    "expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got none",
   ],
   [
     f32([0], 0, 0.5),
@@ -102,4 +102,34 @@ test.each<[unknown, string]>([
   const error = await rejection(openSafetensors(safetensorsFile({ __metadata__: metadata })));
   expect(error).toBeInstanceOf(RangeError);
   expect(error.message).toContain(message);
+});
+
+test("messages repeat a little of what the file says", async () => {
+  const deep = "[".repeat(5000) + "]".repeat(5000);
+  const long = JSON.stringify("x".repeat(1e5));
+  const entries = [
+    `{"dtype":${long}}`,
+    `{"dtype":${deep}}`,
+    `{"dtype":"F32","shape":${deep}}`,
+    `{"dtype":"F32","shape":[${long}]}`,
+    long,
+    deep,
+  ];
+  for (const entry of entries) {
+    for (const header of [`{${long}:${entry}}`, `{"__metadata__":{${long}:[${entry}]}}`]) {
+      const error = await rejection(openSafetensors(safetensorsFile(header)));
+      expect(error.message).toMatch(/^openSafetensors: bytes: .{20,500}$/);
+    }
+  }
+});
+
+test("a header that takes far more memory than the file is refused before it is parsed", async () => {
+  const error = await rejection(openSafetensors(safetensorsFile(`{"a":[${"[],".repeat(400_000)}[]]}`)));
+  expect(error).toBeInstanceOf(RangeError);
+  expect(error.message).toBe(
+    "openSafetensors: bytes: expected a header that takes at most 52731668 bytes of memory, in proportion to the file, " +
+      "got one of 1200010 bytes that takes about 61600588",
+  );
+  const notes = safetensorsFile({ __metadata__: { note: '[{"\\,:é'.repeat(300_000) } });
+  expect((await openSafetensors(notes)).metadata.size).toBe(1);
 });
