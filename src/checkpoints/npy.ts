@@ -1,9 +1,10 @@
-import { arrayConstructor, bytesPerElement, type DataOf, type DType } from "../tensor/dtype.ts";
+import { bytesPerElement, type DType } from "../tensor/dtype.ts";
 import { shapeText, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { elementsOf } from "./bytes.ts";
 import { type NpyHeader, npyMagic, parseNpyHeader } from "./npyHeader.ts";
 import { type ByteSource, openSource, type SourceLike } from "./source.ts";
+import { rowMajor, rowMajorStrides } from "./strided.ts";
 
 /** Longest header that is read, in bytes; numpy's own default is 10,000, and arrays of numbers need some hundred. */
 const largestHeader = 2 ** 20;
@@ -88,8 +89,11 @@ export async function openNpyIn(who: string, bytes: ByteSource): Promise<NpyFile
     shape,
     fortranOrder,
     async tensor() {
-      const stored = elementsOf(await bytes.read(dataStart, byteLength), dtype, littleEndian);
-      return new Tensor(dtype, [...shape], fortranOrder ? toRowMajor(stored, shape, dtype) : stored);
+      const stored = await bytes.read(dataStart, byteLength);
+      const ordered = fortranOrder
+        ? rowMajor(stored, bytesPerElement(dtype), shape, fortranStrides(shape))
+        : stored;
+      return new Tensor(dtype, [...shape], elementsOf(ordered, dtype, littleEndian));
     },
     close: () => bytes.close(),
   };
@@ -144,25 +148,7 @@ function hex(bytes: ArrayLike<number>): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-/** Reorders elements whose first axis is contiguous so that the last one is. */
-function toRowMajor<D extends DType>(stored: DataOf<D>, shape: readonly number[], dtype: D): DataOf<D> {
-  const strides: number[] = [];
-  let stride = 1;
-  for (const extent of shape) {
-    strides.push(stride);
-    stride *= extent;
-  }
-  const result = new (arrayConstructor(dtype))(stored.length);
-  const index = shape.map(() => 0);
-  let from = 0;
-  for (let to = 0; to < stored.length; to++) {
-    result[to] = stored[from];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      from -= index[axis] * strides[axis];
-      index[axis] = 0;
-    }
-  }
-  return result;
+/** Strides of an array whose first axis is contiguous, and the second one next. */
+function fortranStrides(shape: readonly number[]): readonly number[] {
+  return [...rowMajorStrides([...shape].reverse())].reverse();
 }
