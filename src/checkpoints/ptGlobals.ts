@@ -55,9 +55,17 @@ export function ptGlobal(who: string, name: string): PtValue {
   const found = globals.get(name.replace(/^__builtin__\./, "builtins."));
   if (found !== undefined) return found;
   throw new RangeError(
-    `${who}: expected only names that tensors and state dicts need, got ${quotedName(name)}, which is refused and never ` +
-      "run; save the tensors alone in PyTorch: torch.save(model.state_dict(), path)",
+    `${who}: expected only names that tensors and state dicts need, got ${quotedName(name)}, ` +
+      `which is refused and never run; ${fixOf(name)}`,
   );
+}
+
+function fixOf(name: string): string {
+  const plain = "make the tensor a plain one in PyTorch: ";
+  if (/^torch\._utils\._rebuild_\w*sparse/.test(name)) return `${plain}tensor.to_dense()`;
+  if (name === "torch._utils._rebuild_qtensor") return `${plain}tensor.dequantize()`;
+  if (name.endsWith(".multiarray._reconstruct")) return `${plain}torch.from_numpy(array)`;
+  return "save the tensors alone in PyTorch: torch.save(model.state_dict(), path)";
 }
 
 function asTuple(who: string, [items]: readonly PtValue[]): PtValue {
