@@ -114,12 +114,24 @@ async function readNames(
   if (size > largestMemory) {
     throw new RangeError(`${who}: expected a data.pkl of at most ${largestMemory} bytes, got ${size}`);
   }
+  const storages = new Map<string, PtStorage>();
   const value = unpickle(who, await archive.read(name), {
     global: (path) => ptGlobal(who, path),
-    persistent: (id) => storageOf(who, archive, folder, id),
+    persistent: (id) => onlyOnce(who, storages, storageOf(who, archive, folder, id)),
     largestMemory,
   });
   return flatNames(who, value, size);
+}
+
+/** The storage as it was named first; PyTorch writes no storage as two types, and reads it as the first of them. */
+function onlyOnce(who: string, storages: Map<string, PtStorage>, storage: PtStorage): PtStorage {
+  const first = storages.get(storage.file) ?? storage;
+  storages.set(storage.file, first);
+  if (first.element === storage.element && first.length === storage.length) return first;
+  throw new RangeError(
+    `${who}: expected ${quoted(storage.file)} to hold ${first.length} elements of ${first.element.name}, as before, ` +
+      `got ${storage.length} of ${storage.element.name}`,
+  );
 }
 
 /** A persistent id is ("storage", storage type, key, location, number of elements). */

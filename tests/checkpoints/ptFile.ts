@@ -114,6 +114,7 @@ export function ptFile(
   const files = [
     ["data.pkl", data] as const,
     ...Object.entries(storages).map(([key, bytes]) => [`data/${key}`, bytes] as const),
+    ["version", Uint8Array.of(0x33, 0x0a)] as const,
     ...Object.entries(others),
   ];
   return zipFile(

@@ -1,4 +1,5 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,9 +75,7 @@ export async function fuzz({ format, seed, count, first = 0 }: FuzzOptions): Pro
   child.on("message", (message) => {
     report = message as ChildReport;
   });
-  const end = await new Promise<string>((resolve) => {
-    child.on("exit", (code, signal) => resolve(String(signal ?? code)));
-  });
+  const end = await ended(child);
   clearInterval(watch);
   at = readIndex(progressPath) ?? at;
   rmSync(folder, { recursive: true });
@@ -121,11 +120,15 @@ async function readBomb(name: string, size: number): Promise<BombReport> {
   child.on("message", (message) => {
     report = message as BombReport;
   });
-  const end = await new Promise<string>((resolve) => {
-    child.on("exit", (code, signal) => resolve(String(signal ?? code)));
-  });
+  const end = await ended(child);
   rmSync(folder, { recursive: true });
   return report ?? { name, fault: `it ends the process: ${end}`, size, memory: undefined };
+}
+
+/** How a child process ended; its last message may come after its exit, but not after the channel's end. */
+async function ended(child: ChildProcess): Promise<string> {
+  const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  return String(signal ?? code);
 }
 
 function readIndex(path: string): number | undefined {
