@@ -1,0 +1,3 @@
+export function Checkpoint() {
+  return <section class="card" />;
+}

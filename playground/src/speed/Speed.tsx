@@ -1,0 +1,3 @@
+export function Speed() {
+  return <section class="card" />;
+}
