@@ -4,7 +4,7 @@ import { compile, type TopLevelSpec } from "vega-lite";
 /** Draws into `place`; what comes back removes the drawing. */
 export async function draw(place: HTMLElement, spec: TopLevelSpec, isDark: boolean): Promise<() => void> {
   const { spec: compiled } = compile(
-    { width: "container", autosize: { type: "fit", contains: "padding" }, ...spec } as TopLevelSpec,
+    { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec } as TopLevelSpec,
     { config: theme(isDark) },
   );
   const view = new View(parse(compiled), { container: place, renderer: "svg", hover: true });

@@ -1,10 +1,15 @@
 import { proxy, wrap } from "comlink";
 import type { OnProgress, Tasks } from "./tasks.ts";
 
-type Input<Name extends keyof Tasks> = Tasks[Name] extends (input: infer I, ...rest: never[]) => unknown
+/** What a task is given. */
+export type Input<Name extends keyof Tasks> = Tasks[Name] extends (
+  input: infer I,
+  ...rest: never[]
+) => unknown
   ? I
   : never;
-type Output<Name extends keyof Tasks> = Tasks[Name] extends (...args: never[]) => infer R
+/** What it gives. */
+export type Output<Name extends keyof Tasks> = Tasks[Name] extends (...args: never[]) => infer R
   ? Awaited<R>
   : never;
 
