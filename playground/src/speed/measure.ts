@@ -2,7 +2,6 @@ import {
   BatchNorm2d,
   empty,
   GroupNorm,
-  getThreads,
   InstanceNorm2d,
   type Layer,
   LayerNorm,
@@ -84,7 +83,7 @@ export async function measure(
   onProgress: OnProgress,
 ): Promise<SpeedReport> {
   setThreads(threads);
-  await threadsReady();
+  const usable = await threadsReady();
   const cases = [...casesOf(small, [512, 768]), ...(isLarge ? casesOf(large, [4096, 768]) : [])];
   const rows: SpeedRow[] = [];
   for (const each of cases) {
@@ -92,7 +91,7 @@ export async function measure(
     rows.push(measured(each));
   }
   onProgress(cases.length, cases.length);
-  return { threads: getThreads(), rows };
+  return { threads: usable, rows };
 }
 
 function measured({ name, shape, passes, make }: SpeedCase): SpeedRow {
