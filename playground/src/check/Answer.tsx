@@ -15,9 +15,7 @@ export function Answer({ found }: { readonly found: Found }) {
   return (
     <section ref={section} class="card stack" aria-label="Answer" aria-live="polite">
       <h2 class={!found.fits ? "bad" : found.differences.length > 0 ? "warn" : "good"} data-testid="verdict">
-        {best === undefined
-          ? "No normalization explains y"
-          : `${found.certain ? "" : "At its plainest: "}${best.op}`}
+        {verdictOf(found)}
       </h2>
       {found.differences.length > 0 && (
         <ul class="differences" aria-label="What differs from the layer that was meant">
@@ -52,6 +50,13 @@ export function Answer({ found }: { readonly found: Found }) {
       <p class="quiet tight">{found.tried} hypotheses tried.</p>
     </section>
   );
+}
+
+/** The answer in one line. */
+function verdictOf({ fits, certain, survivors: [best], differences, meant }: Found): string {
+  if (!fits || best === undefined) return "No normalization explains y";
+  if (meant !== null) return differences.length > 0 ? `No, it is not ${meant}` : `Yes, it is ${meant}`;
+  return certain ? best.op : `${best.op}, at its plainest`;
 }
 
 function Code({ name, code }: { readonly name: string; readonly code: string }) {

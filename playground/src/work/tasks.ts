@@ -15,7 +15,7 @@ export const tasks = {
       onProgress: throttled(onProgress),
     });
     const { probe, ...rest } = found;
-    return { ...rest, probe: probe && { data: probe.data, shape: probe.shape } };
+    return { ...rest, meant: meant ?? null, probe: probe && { data: probe.data, shape: probe.shape } };
   },
 
   speed: measure,
