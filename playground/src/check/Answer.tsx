@@ -72,7 +72,7 @@ function Code({ name, code }: { readonly name: string; readonly code: string }) 
 
 function Probe({ probe }: { readonly probe: NonNullable<Found["probe"]> }) {
   return (
-    <div class="row">
+    <div class="row middle">
       <p class="tight">
         These arrays leave a tie. An input of shape ({probe.shape.join(", ")}) tells them apart: run your code
         on it and identify again.

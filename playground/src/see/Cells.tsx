@@ -26,6 +26,7 @@ const slope = 0.16;
 const depth = 7;
 const gap = 24;
 const top = 26;
+const left = 22;
 
 /** The stack of cells: one sheet for each sample, channels from left to right, positions from top to bottom. */
 export function Cells({ extents, colours, setOf, selected, onSelect, label }: CellsProps) {
@@ -55,7 +56,7 @@ export function Cells({ extents, colours, setOf, selected, onSelect, label }: Ce
         aria-label={label}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: as above.
         tabIndex={0}
-        viewBox={`-8 ${-top - lift} ${total + 16} ${top + lift + positions * cell + 34}`}
+        viewBox={`${-left} ${-top - lift} ${total + left + depth} ${top + lift + positions * cell + 34}`}
         style={{ minWidth: `${Math.round(total * smallest)}px` }}
         onPointerOver={pick}
         onClick={pick}

@@ -129,7 +129,7 @@ function Paths({ steps, history }: { readonly steps: readonly Step[]; readonly h
       layer: [
         {
           data: { values: spansOf(history) },
-          encoding: { x: { field: "from" }, x2: { field: "to" } },
+          encoding: { x: { field: "from" } },
           layer: [
             {
               mark: { type: "rect", fillOpacity: 0, stroke: "gray", strokeOpacity: 0.5, strokeDash: [2, 3] },

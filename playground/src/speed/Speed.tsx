@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { TopLevelSpec } from "vega-lite";
 import { Plot } from "../parts/Plot.tsx";
 import { useTask } from "../parts/useTask.ts";
@@ -53,11 +53,7 @@ export function Speed() {
             Measure
           </button>
         </div>
-        {!crossOriginIsolated && (
-          <p class="quiet tight">
-            One thread: this page is not cross-origin isolated, so browsers give it no shared memory.
-          </p>
-        )}
+        {!crossOriginIsolated && <OneThread />}
       </section>
       {state.status === "running" && (
         <Working what="Cases measured:" done={state.done} total={state.total} onStop={stop} />
@@ -68,6 +64,27 @@ export function Speed() {
         </p>
       )}
       {state.status === "finished" && <Report report={state.result} />}
+    </div>
+  );
+}
+
+/** Why there is one thread, and what gives more. */
+function OneThread() {
+  const [isKept, setKept] = useState(false);
+  useEffect(() => {
+    navigator.serviceWorker?.ready.then(() => setKept(true));
+  }, []);
+  return (
+    <div class="row middle">
+      <p class="quiet tight">
+        One thread: this page came without the headers that give it shared memory.{" "}
+        {isKept && "It is kept offline by now, and comes with them when loaded again."}
+      </p>
+      {isKept && (
+        <button type="button" onClick={() => location.reload()}>
+          Load again, with threads
+        </button>
+      )}
     </div>
   );
 }

@@ -60,7 +60,7 @@ function casesOf(images: readonly number[], rows: readonly number[]): SpeedCase[
       make: () => new BatchNorm2d(channels).eval(),
     },
     {
-      name: "BatchNorm2d, train and backward",
+      name: "BatchNorm2d with backward",
       shape: images,
       passes: both,
       make: () => new BatchNorm2d(channels),
@@ -68,7 +68,7 @@ function casesOf(images: readonly number[], rows: readonly number[]): SpeedCase[
     { name: "InstanceNorm2d", shape: images, passes: forward, make: () => new InstanceNorm2d(channels) },
     { name: "GroupNorm(32)", shape: images, passes: forward, make: () => new GroupNorm(32, channels) },
     { name: "LayerNorm", shape: rows, passes: forward, make: () => new LayerNorm(last) },
-    { name: "LayerNorm and backward", shape: rows, passes: both, make: () => new LayerNorm(last) },
+    { name: "LayerNorm with backward", shape: rows, passes: both, make: () => new LayerNorm(last) },
     { name: "RMSNorm", shape: rows, passes: forward, make: () => new RMSNorm(last) },
   ];
 }
