@@ -55,7 +55,11 @@ export function Answer({ found }: { readonly found: Found }) {
 /** The answer in one line. */
 function verdictOf({ fits, certain, survivors: [best], differences, meant }: Found): string {
   if (!fits || best === undefined) return "No normalization explains y";
-  if (meant !== null) return differences.length > 0 ? `No, it is not ${meant}` : `Yes, it is ${meant}`;
+  if (meant !== null) {
+    if (differences.length === 0) return `Yes, it is ${meant}`;
+    const isNear = differences.every((difference) => difference.startsWith("eps "));
+    return isNear ? `It is ${meant}, but for eps` : `No, it is not ${meant}`;
+  }
   return certain ? best.op : `${best.op}, at its plainest`;
 }
 

@@ -12,9 +12,9 @@ export type History = readonly { readonly mode: Mode; readonly steps: number }[]
 /** Steps that the plot has room for. */
 export const mostSteps = 200;
 
-/** `train20.eval10`. */
+/** `train20.eval10`; `none` before the first step. */
 export const historyCodec: Codec<History> = {
-  format: (history) => history.map(({ mode, steps }) => `${mode}${steps}`).join("."),
+  format: (history) => history.map(({ mode, steps }) => `${mode}${steps}`).join(".") || "none",
   parse: (text) => {
     if (text === "none") return [];
     const runs = text.split(".").map((run) => /^(train|eval|freeze)(\d{1,3})$/.exec(run));
