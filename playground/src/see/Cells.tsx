@@ -54,7 +54,6 @@ export function Cells({ extents, colours, setOf, selected, onSelect, label }: Ce
         role="application"
         aria-roledescription="stack of cells"
         aria-label={label}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: as above.
         tabindex={0}
         viewBox={`${-left} ${-top - lift} ${total + left + depth} ${top + lift + positions * cell + 34}`}
         style={{ minWidth: `${Math.round(total * smallest)}px` }}

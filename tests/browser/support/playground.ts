@@ -17,7 +17,10 @@ export const somewhere = "/some/where/";
 export function buildPlayground(): { readonly folder: string; readonly remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
   const arguments_ = ["build", "playground", "--outDir", folder, "--emptyOutDir", "--logLevel", "error"];
-  execFileSync(process.execPath, ["node_modules/vite/bin/vite.js", ...arguments_], { cwd: root });
+  execFileSync(process.execPath, ["node_modules/vite/bin/vite.js", ...arguments_], {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: "production" },
+  });
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
