@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type UserConfig } from "vite";
+import { offline } from "./offline/plugin.ts";
 
 const source = (path: string): string => fileURLToPath(new URL(`../src/${path}`, import.meta.url));
 
@@ -21,8 +22,10 @@ const config: UserConfig = defineConfig({
   },
   server: { headers: isolation, fs: { allow: [fileURLToPath(new URL("..", import.meta.url))] } },
   preview: { headers: isolation },
-  build: { target: "es2022", outDir: "dist", emptyOutDir: true },
+  // The plotting library is one chunk, which nothing waits for.
+  build: { target: "es2022", outDir: "dist", emptyOutDir: true, chunkSizeWarningLimit: 1000 },
   worker: { format: "es" },
+  plugins: [offline()],
 });
 
 export default config;

@@ -39,6 +39,9 @@ export function App() {
   const { part: named } = useAddress();
   const name = named in parts ? named : first;
   const part = parts[name] as Part;
+  useEffect(() => {
+    document.title = `${part.title} · Evenkeel playground`;
+  }, [part]);
   return (
     <>
       <button type="button" class="skip" onClick={focusContent}>

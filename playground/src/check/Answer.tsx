@@ -15,9 +15,7 @@ export function Answer({ found }: { readonly found: Found }) {
   return (
     <section ref={section} class="card stack" aria-label="Answer" aria-live="polite">
       <h2 class={!found.fits ? "bad" : found.differences.length > 0 ? "warn" : "good"} data-testid="verdict">
-        {best === undefined
-          ? "No normalization explains y"
-          : `${found.certain ? "" : "At its plainest: "}${best.op}`}
+        {verdictOf(found)}
       </h2>
       {found.differences.length > 0 && (
         <ul class="differences" aria-label="What differs from the layer that was meant">
@@ -54,6 +52,17 @@ export function Answer({ found }: { readonly found: Found }) {
   );
 }
 
+/** The answer in one line. */
+function verdictOf({ fits, certain, survivors: [best], differences, meant }: Found): string {
+  if (!fits || best === undefined) return "No normalization explains y";
+  if (meant !== null) {
+    if (differences.length === 0) return `Yes, it is ${meant}`;
+    const isNear = differences.every((difference) => difference.startsWith("eps "));
+    return isNear ? `It is ${meant}, but for eps` : `No, it is not ${meant}`;
+  }
+  return certain ? best.op : `${best.op}, at its plainest`;
+}
+
 function Code({ name, code }: { readonly name: string; readonly code: string }) {
   return (
     <tr>
@@ -67,7 +76,7 @@ function Code({ name, code }: { readonly name: string; readonly code: string }) 
 
 function Probe({ probe }: { readonly probe: NonNullable<Found["probe"]> }) {
   return (
-    <div class="row">
+    <div class="row middle">
       <p class="tight">
         These arrays leave a tie. An input of shape ({probe.shape.join(", ")}) tells them apart: run your code
         on it and identify again.

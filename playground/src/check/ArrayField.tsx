@@ -36,7 +36,7 @@ export function ArrayField({ label, hint, value, onChange }: ArrayFieldProps) {
           onInput={({ currentTarget }) => onChange(currentTarget.value)}
         />
       </label>
-      <DropZone label="or a file: .npy, text, JSON" accept=".npy,.txt,.json" onFiles={take}>
+      <DropZone label={`${label[0]} as a file: .npy, text, JSON`} accept=".npy,.txt,.json" onFiles={take}>
         {!isText && (
           <button type="button" onClick={() => onChange("")}>
             Type instead
@@ -49,6 +49,7 @@ export function ArrayField({ label, hint, value, onChange }: ArrayFieldProps) {
 }
 
 async function postedFrom(file: File): Promise<Posted> {
+  if (file.size === 0) throw new RangeError(`${file.name}: expected an array, got an empty file`);
   if (!file.name.endsWith(".npy")) return file.text();
   const { data, shape, dtype } = await readNpy(file);
   const isReal = data instanceof Float32Array || data instanceof Float64Array;

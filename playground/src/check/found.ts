@@ -16,5 +16,7 @@ export interface Arrays {
 
 /** What it answers, as it crosses from the worker: the probe without its methods. */
 export interface Found extends Omit<Identification, "probe"> {
+  /** What it was asked to be held against. */
+  readonly meant: string | null;
   readonly probe: { readonly data: Float64Array; readonly shape: readonly number[] } | null;
 }

@@ -10,5 +10,5 @@ export function identifyArrays({ x, y, weight, bias, meant }: Arrays, onProgress
     meant,
     onProgress: throttled(onProgress),
   });
-  return { ...found, probe: probe && { data: probe.data, shape: probe.shape } };
+  return { ...found, meant: meant ?? null, probe: probe && { data: probe.data, shape: probe.shape } };
 }

@@ -16,7 +16,8 @@ export function Plot({ label, spec }: PlotProps) {
   useEffect(() => {
     let isGone = false;
     let remove: (() => void) | undefined;
-    import("./vega.ts")
+    whenIdle()
+      .then(() => import("./vega.ts"))
       .then(({ draw }) => (place.current === null || isGone ? undefined : draw(place.current, spec, isDark)))
       .then((drawn) => {
         if (isGone) drawn?.();
@@ -34,6 +35,14 @@ export function Plot({ label, spec }: PlotProps) {
       {failure !== null && <p role="alert">The plot could not be drawn: {failure}</p>}
     </figure>
   );
+}
+
+/** Resolves when the page has answered what was asked of it: the plotting library is large, and can wait. */
+function whenIdle(): Promise<void> {
+  return new Promise((resolve) => {
+    if ("requestIdleCallback" in globalThis) requestIdleCallback(() => resolve(), { timeout: 1000 });
+    else setTimeout(resolve, 50);
+  });
 }
 
 const darkQuery = "(prefers-color-scheme: dark)";

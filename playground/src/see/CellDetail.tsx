@@ -21,13 +21,14 @@ export function digitsOf(value: number): string {
 export function CellDetail({ extents, place, layout, x, y, statistic, eps, centered }: CellDetailProps) {
   const [n, c, h, w] = place;
   const { count, mean, variance } = statistic;
+  const spread = centered ? "variance" : "mean square";
   const size = extents.reduce((product, extent) => product * extent, 1);
   return (
     <div class="stack" aria-live="polite">
       <p class="tight">
-        Sample <b>{n}</b>, channel <b>{c}</b>, row <b>{h}</b>, column <b>{w}</b>; value{" "}
-        {addressOf(extents, place, layout)} of {size} in memory. It shares its statistic with{" "}
-        <b data-testid="count">{count - 1}</b> other cells.
+        Sample <b>{n}</b>, channel <b>{c}</b>, row <b>{h}</b>, column <b>{w}</b>; number{" "}
+        {addressOf(extents, place, layout) + 1} of {size} in memory. <b data-testid="count">{count}</b>{" "}
+        {count === 1 ? "cell makes" : "cells make"} its statistic:
       </p>
       <table>
         <tbody>
@@ -40,7 +41,7 @@ export function CellDetail({ extents, place, layout, x, y, statistic, eps, cente
             </tr>
           )}
           <tr>
-            <th scope="row">{centered ? "variance" : "mean square"}</th>
+            <th scope="row">{spread}</th>
             <td class="mono" data-testid="variance">
               {digitsOf(variance)}
             </td>
@@ -58,64 +59,65 @@ export function CellDetail({ extents, place, layout, x, y, statistic, eps, cente
         </tbody>
       </table>
       <div class="formula">
-        {centered ? (
-          <math display="block">
-            <mi>y</mi>
-            <mo>=</mo>
-            <mfrac>
+        <math>
+          <mi>y</mi>
+          <mo>=</mo>
+          <mfrac>
+            {centered ? (
               <mrow>
                 <mi>x</mi>
                 <mo>−</mo>
                 <mtext>mean</mtext>
               </mrow>
-              <msqrt>
-                <mtext>variance</mtext>
-                <mo>+</mo>
-                <mtext>eps</mtext>
-              </msqrt>
-            </mfrac>
-            <mo>=</mo>
-            <mfrac>
-              <mrow>
-                <mn>{digitsOf(x)}</mn>
-                <mo>−</mo>
-                <mn>{mean < 0 ? `(${digitsOf(mean)})` : digitsOf(mean)}</mn>
-              </mrow>
-              <msqrt>
-                <mn>{digitsOf(variance)}</mn>
-                <mo>+</mo>
-                <mn>{digitsOf(eps)}</mn>
-              </msqrt>
-            </mfrac>
-            <mo>=</mo>
-            <mn>{digitsOf(y)}</mn>
-          </math>
-        ) : (
-          <math display="block">
-            <mi>y</mi>
-            <mo>=</mo>
-            <mfrac>
+            ) : (
               <mi>x</mi>
-              <msqrt>
-                <mtext>mean square</mtext>
-                <mo>+</mo>
-                <mtext>eps</mtext>
-              </msqrt>
-            </mfrac>
-            <mo>=</mo>
-            <mfrac>
-              <mn>{digitsOf(x)}</mn>
-              <msqrt>
-                <mn>{digitsOf(variance)}</mn>
-                <mo>+</mo>
-                <mn>{digitsOf(eps)}</mn>
-              </msqrt>
-            </mfrac>
-            <mo>=</mo>
-            <mn>{digitsOf(y)}</mn>
-          </math>
-        )}
+            )}
+            <msqrt>
+              <mtext>{spread}</mtext>
+              <mo>+</mo>
+              <mtext>eps</mtext>
+            </msqrt>
+          </mfrac>
+        </math>
+        <math>
+          <mo>=</mo>
+          <mfrac>
+            {centered ? (
+              <mrow>
+                <Digits value={x} />
+                <mo>−</mo>
+                {mean < 0 ? <Bracketed value={mean} /> : <Digits value={mean} />}
+              </mrow>
+            ) : (
+              <Digits value={x} />
+            )}
+            <msqrt>
+              <Digits value={variance} />
+              <mo>+</mo>
+              <Digits value={eps} />
+            </msqrt>
+          </mfrac>
+        </math>
+        <math>
+          <mo>=</mo>
+          <Digits value={y} />
+        </math>
       </div>
     </div>
+  );
+}
+
+/** A number in a formula, with the minus sign that formulas have. */
+function Digits({ value }: { readonly value: number }) {
+  return <mn>{digitsOf(value).replace("-", "−")}</mn>;
+}
+
+function Bracketed({ value }: { readonly value: number }) {
+  return (
+    <mrow>
+      <mo>(</mo>
+      <Digits value={value} />
+      <mo>)</mo>
+    </mrow>
   );
 }

@@ -19,11 +19,14 @@ interface CellsProps {
 }
 
 const cell = 20;
+/** Cells do not shrink further than this; a wider stack scrolls. */
+const smallest = 0.72;
 /** Height gained per channel: the sheets stand aslant. */
 const slope = 0.16;
 const depth = 7;
-const gap = 34;
+const gap = 24;
 const top = 26;
+const left = 22;
 
 /** The stack of cells: one sheet for each sample, channels from left to right, positions from top to bottom. */
 export function Cells({ extents, colours, setOf, selected, onSelect, label }: CellsProps) {
@@ -51,10 +54,9 @@ export function Cells({ extents, colours, setOf, selected, onSelect, label }: Ce
         role="application"
         aria-roledescription="stack of cells"
         aria-label={label}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: as above.
-        tabIndex={0}
-        viewBox={`-8 ${-top - lift} ${total + 16} ${top + lift + positions * cell + 34}`}
-        style={{ minWidth: `${Math.min(total, 46 * samples * 2)}px` }}
+        tabindex={0}
+        viewBox={`${-left} ${-top - lift} ${total + left + depth} ${top + lift + positions * cell + 34}`}
+        style={{ minWidth: `${Math.round(total * smallest)}px` }}
         onPointerOver={pick}
         onClick={pick}
         onKeyDown={move}
@@ -84,7 +86,7 @@ export function Cells({ extents, colours, setOf, selected, onSelect, label }: Ce
             </text>
             {n === 0 && (
               <>
-                <text x={0} y={-8}>
+                <text x={0} y={-9}>
                   C →
                 </text>
                 <text transform={`translate(-4 ${positions * cell}) rotate(-90)`} x={0} y={0}>

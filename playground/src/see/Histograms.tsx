@@ -9,7 +9,7 @@ interface HistogramsProps {
   readonly cells: readonly number[];
 }
 
-/** The values of some cells before and after. */
+/** The values of some cells: before upwards, after downwards, on one axis. */
 export function Histograms({ x, y, cells }: HistogramsProps) {
   const spec = useMemo((): TopLevelSpec => {
     const values = cells.flatMap((cell) => [
@@ -18,11 +18,22 @@ export function Histograms({ x, y, cells }: HistogramsProps) {
     ]);
     return {
       data: { values },
-      height: 180,
-      mark: { type: "bar", opacity: 0.6, binSpacing: 0 },
+      height: 240,
+      transform: [
+        { bin: { maxbins: 30 }, field: "value", as: ["from", "to"] },
+        { aggregate: [{ op: "count", as: "cells" }], groupby: ["when", "from", "to"] },
+        { calculate: "datum.when === 'before' ? datum.cells : -datum.cells", as: "signed" },
+      ],
+      mark: { type: "bar", binSpacing: 1 },
       encoding: {
-        x: { field: "value", type: "quantitative", bin: { maxbins: 40 }, title: "value" },
-        y: { aggregate: "count", stack: null, title: "cells" },
+        x: { field: "from", type: "quantitative", bin: { binned: true }, title: "value" },
+        x2: { field: "to" },
+        y: {
+          field: "signed",
+          type: "quantitative",
+          title: "cells after ← → before",
+          axis: { labelExpr: "abs(datum.value)", tickMinStep: 1 },
+        },
         color: { field: "when", type: "nominal", sort: ["before", "after"], title: null },
       },
     };

@@ -44,7 +44,7 @@ export function Running({ norm }: { readonly norm: NormName }) {
       </p>
     );
   }
-  const isFull = steps.length + stepsAtOnce > mostSteps;
+  const isFull = steps.length - 1 + stepsAtOnce > mostSteps;
   const add = (mode: Mode): void => {
     const last = history.at(-1);
     const more = { mode, steps: stepsAtOnce + (last?.mode === mode ? last.steps : 0) };
@@ -99,52 +99,85 @@ export function Running({ norm }: { readonly norm: NormName }) {
           Start again
         </button>
       </div>
-      {steps.length > 0 && <Paths steps={steps} />}
       {steps.length > 0 && <Last step={steps.at(-1) as Step} />}
+      {steps.length > 1 && <Paths steps={steps} history={history} />}
     </div>
   );
 }
 
-function Paths({ steps }: { readonly steps: readonly Step[] }) {
+/** One mode's share of the steps. */
+interface Span {
+  readonly mode: Mode;
+  readonly from: number;
+  readonly to: number;
+}
+
+function spansOf(history: History): Span[] {
+  let from = 0;
+  return history.map(({ mode, steps }) => {
+    const span = { mode, from, to: from + steps };
+    from = span.to;
+    return span;
+  });
+}
+
+function Paths({ steps, history }: { readonly steps: readonly Step[]; readonly history: History }) {
   const spec = useMemo(
     (): TopLevelSpec => ({
-      data: { values: [...steps] },
-      height: 220,
-      encoding: { x: { field: "step", type: "quantitative", title: "step" } },
+      height: 240,
+      encoding: { x: { type: "quantitative", title: "step", axis: { tickMinStep: 1 } } },
       layer: [
         {
-          mark: { type: "point", filled: true, opacity: 0.7 },
+          data: { values: spansOf(history) },
+          encoding: { x: { field: "from" } },
+          layer: [
+            {
+              mark: { type: "rect", fillOpacity: 0, stroke: "gray", strokeOpacity: 0.5, strokeDash: [2, 3] },
+            },
+            {
+              mark: { type: "text", align: "left", baseline: "top", dx: 4, y: 4 },
+              encoding: { text: { field: "mode" } },
+            },
+          ],
+        },
+        {
+          data: { values: steps.slice(1) },
+          mark: { type: "point", filled: true, size: 22 },
           encoding: {
-            y: { field: "usedMean", type: "quantitative", title: "value" },
+            x: { field: "step" },
+            y: { field: "usedMean", type: "quantitative", title: null },
             color: { datum: "mean that y used" },
-            shape: { field: "mode", type: "nominal", title: "mode" },
           },
         },
         {
+          data: { values: [...steps] },
           mark: { type: "line", interpolate: "step-after", strokeWidth: 2.5 },
           encoding: {
+            x: { field: "step" },
             y: { field: "runningMean", type: "quantitative" },
             color: { datum: "running mean" },
           },
         },
         {
+          data: { values: [...steps] },
           mark: { type: "line", interpolate: "step-after", strokeWidth: 2.5, strokeDash: [6, 3] },
           encoding: {
+            x: { field: "step" },
             y: { field: "runningVar", type: "quantitative" },
             color: { datum: "running variance" },
           },
         },
       ],
     }),
-    [steps],
+    [steps, history],
   );
-  return <Plot label={`Running mean and variance over ${steps.length} steps`} spec={spec} />;
+  return <Plot label={`Running mean and variance over ${steps.length - 1} steps`} spec={spec} />;
 }
 
 function Last({ step }: { readonly step: Step }) {
   return (
     <p class="tight" aria-live="polite">
-      After step {step.step} ({step.mode}): running mean{" "}
+      {step.mode === null ? "Before the first step" : `After step ${step.step} (${step.mode})`}: running mean{" "}
       <b data-testid="running-mean">{digitsOf(step.runningMean)}</b>, running variance{" "}
       <b data-testid="running-var">{digitsOf(step.runningVar)}</b>.
     </p>

@@ -68,29 +68,29 @@ export function See() {
       />
       {shown !== null && normalized !== null && (
         <>
-          <section class="card stack" aria-label="Cells">
-            <p class="tight">
-              <code>{norms[norm].code(shown.extents, { norm, layout, eps, groups: fitting })}</code> takes one{" "}
-              {norms[norm].centered ? "mean and variance" : "mean square"} for {norms[norm].shares}:{" "}
-              <b data-testid="statistics">{normalized.statistics.length}</b> in all.
-            </p>
-            <Cells
-              extents={shown.extents}
-              colours={colours}
-              setOf={normalized.setOf}
-              selected={selected}
-              onSelect={setCell}
-              label={`Activation of shape ${shown.extents.join(" by ")}; arrow keys move among channels and positions, Page Up and Page Down among samples. Cell ${selected} shares its statistic with ${sharing.length - 1} others`}
-            />
-            <MemoryStrip
-              extents={shown.extents}
-              layout={layout}
-              setOf={normalized.setOf}
-              selected={selected}
-            />
-          </section>
-          <div class="columns">
-            <section class="card" aria-label="The chosen cell">
+          <div class="columns lead">
+            <section class="card stack" aria-label="Cells">
+              <p class="tight">
+                <code>{norms[norm].code(shown.extents, { norm, layout, eps, groups: fitting })}</code> takes
+                one {norms[norm].centered ? "mean and variance" : "mean square"} for {norms[norm].shares}:{" "}
+                <b data-testid="statistics">{normalized.statistics.length}</b> in all.
+              </p>
+              <Cells
+                extents={shown.extents}
+                colours={colours}
+                setOf={normalized.setOf}
+                selected={selected}
+                onSelect={setCell}
+                label={`Activation of shape ${shown.extents.join(" by ")}; arrow keys move among channels and positions, Page Up and Page Down among samples. Cell ${selected} shares its statistic with ${sharing.length - 1} others`}
+              />
+              <MemoryStrip
+                extents={shown.extents}
+                layout={layout}
+                setOf={normalized.setOf}
+                selected={selected}
+              />
+            </section>
+            <section class="card stack" aria-label="The chosen cell">
               <h2>This cell</h2>
               <CellDetail
                 extents={shown.extents}
@@ -103,15 +103,17 @@ export function See() {
                 centered={norms[norm].centered}
               />
             </section>
-            <section class="card" aria-label="Histograms">
+          </div>
+          <div class="columns trail">
+            <section class="card stack" aria-label="Histograms">
               <h2>The cells that share its statistic</h2>
               <Histograms x={shown.data} y={normalized.y} cells={sharing} />
             </section>
+            <section class="card stack" aria-label="Running statistics">
+              <h2>Running statistics over training steps</h2>
+              <Running norm={norm} />
+            </section>
           </div>
-          <section class="card" aria-label="Running statistics">
-            <h2>Running statistics over training steps</h2>
-            <Running norm={norm} />
-          </section>
         </>
       )}
     </div>

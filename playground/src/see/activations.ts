@@ -54,6 +54,7 @@ export function activationOf(text: string): Activation {
 
 /** An activation from a dropped file: npy, else printed text. */
 export async function activationIn(file: File): Promise<Activation> {
+  if (file.size === 0) throw new RangeError(`${file.name}: expected an array, got an empty file`);
   if (!file.name.endsWith(".npy")) return activationOf(await file.text());
   const { data, shape } = await readNpy(file);
   return checked(file.name, Float32Array.from(data as ArrayLike<number>, Number), shape);

@@ -12,9 +12,9 @@ export type History = readonly { readonly mode: Mode; readonly steps: number }[]
 /** Steps that the plot has room for. */
 export const mostSteps = 200;
 
-/** `train20.eval10`. */
+/** `train20.eval10`; `none` before the first step. */
 export const historyCodec: Codec<History> = {
-  format: (history) => history.map(({ mode, steps }) => `${mode}${steps}`).join("."),
+  format: (history) => history.map(({ mode, steps }) => `${mode}${steps}`).join(".") || "none",
   parse: (text) => {
     if (text === "none") return [];
     const runs = text.split(".").map((run) => /^(train|eval|freeze)(\d{1,3})$/.exec(run));
@@ -28,15 +28,16 @@ export const historyCodec: Codec<History> = {
 export interface Step {
   /** 0: before the first. */
   readonly step: number;
-  readonly mode: Mode;
+  /** null before the first. */
+  readonly mode: Mode | null;
   readonly runningMean: number;
   readonly runningVar: number;
-  /** The statistics that y was normalized with. */
-  readonly usedMean: number;
+  /** The mean that y was normalized with; null before the first. */
+  readonly usedMean: number | null;
 }
 
 /**
- * Runs a layer over batches of `pool`, drawn in a fixed order, and reads one channel after each step.
+ * Runs a layer over batches of `pool`, drawn in a fixed order, and reads one channel before the first step and after each.
  *
  * @param pool activations (N, C, H, W)
  * @param momentum weight of the new value
@@ -56,7 +57,15 @@ export function runSteps(
   const layer = new Kind(channels, { momentum, affine: false, trackRunningStats: true });
   const read = (values: { readonly data: ArrayLike<number | bigint> } | null): number =>
     Number(values?.data[channel]);
-  const steps: Step[] = [];
+  const steps: Step[] = [
+    {
+      step: 0,
+      mode: null,
+      runningMean: read(layer.runningMean),
+      runningVar: read(layer.runningVar),
+      usedMean: null,
+    },
+  ];
   const perSample = channels * height * width;
   let drawn = 0;
   for (const { mode, steps: count } of history) {
@@ -75,7 +84,7 @@ export function runSteps(
       const x = tensor(data, [batch, channels, height, width]);
       layer.forward(x);
       steps.push({
-        step: steps.length + 1,
+        step: steps.length,
         mode,
         runningMean: read(layer.runningMean),
         runningVar: read(layer.runningVar),

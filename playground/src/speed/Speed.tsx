@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { TopLevelSpec } from "vega-lite";
 import { Plot } from "../parts/Plot.tsx";
 import { useTask } from "../parts/useTask.ts";
@@ -6,6 +6,8 @@ import { Working } from "../parts/Working.tsx";
 import { integerIn, onOff, useUrlState } from "../urlState.ts";
 import type { SpeedReport } from "./measure.ts";
 
+/** Pixels of a bar with its two lines of label. */
+const barHeight = 38;
 const cores = navigator.hardwareConcurrency || 1;
 const threadsCodec = integerIn(1, 64);
 
@@ -20,8 +22,8 @@ export function Speed() {
     <div class="stack">
       <section class="card stack" aria-label="Settings">
         <p class="tight">
-          How many gigabytes a second each layer reads and writes, beside a plain copy of the same arrays: the
-          most that this machine's memory gives.
+          How many gigabytes each layer reads and writes in a second, beside a plain copy of an array of the
+          same size, which is about the most that this machine's memory gives.
         </p>
         <div class="row">
           <label>
@@ -51,11 +53,7 @@ export function Speed() {
             Measure
           </button>
         </div>
-        {!crossOriginIsolated && (
-          <p class="quiet tight">
-            One thread: this page is not cross-origin isolated, so browsers give it no shared memory.
-          </p>
-        )}
+        {!crossOriginIsolated && <OneThread />}
       </section>
       {state.status === "running" && (
         <Working what="Cases measured:" done={state.done} total={state.total} onStop={stop} />
@@ -70,24 +68,51 @@ export function Speed() {
   );
 }
 
+/** Why there is one thread, and what gives more. */
+function OneThread() {
+  const [isKept, setKept] = useState(false);
+  useEffect(() => {
+    navigator.serviceWorker?.ready.then(() => setKept(true));
+  }, []);
+  return (
+    <div class="row middle">
+      <p class="quiet tight">
+        One thread: this page came without the headers that give it shared memory.{" "}
+        {isKept && "It is kept offline by now, and comes with them when loaded again."}
+      </p>
+      {isKept && (
+        <button type="button" onClick={() => location.reload()}>
+          Load again, with threads
+        </button>
+      )}
+    </div>
+  );
+}
+
 function Report({ report: { rows, threads } }: { readonly report: SpeedReport }) {
   const spec = useMemo(
     (): TopLevelSpec => ({
-      data: { values: rows.map((row) => ({ ...row, case: `${row.name}, ${row.shape}` })) },
-      height: { step: 26 },
+      data: { values: rows.map((row) => ({ ...row, case: `${row.name}|${row.shape}` })) },
+      height: rows.length * barHeight,
       encoding: {
-        y: { field: "case", type: "nominal", sort: null, title: null, axis: { labelLimit: 320 } },
+        y: {
+          field: "case",
+          type: "nominal",
+          sort: null,
+          title: null,
+          axis: { labelExpr: "split(datum.value, '|')", labelLimit: 190 },
+        },
       },
       layer: [
         {
-          mark: { type: "bar" },
+          mark: { type: "bar", opacity: 0.85 },
           encoding: {
             x: { field: "gigabytesPerSecond", type: "quantitative", title: "GB/s read and written" },
             color: { datum: "layer" },
           },
         },
         {
-          mark: { type: "tick", thickness: 3, size: 22 },
+          mark: { type: "tick", thickness: 3, size: barHeight * 0.8, opacity: 1 },
           encoding: {
             x: { field: "copyGigabytesPerSecond", type: "quantitative" },
             color: { datum: "copy" },
@@ -106,16 +131,25 @@ function Report({ report: { rows, threads } }: { readonly report: SpeedReport })
         label={`Throughput of ${rows.length} cases and of a copy; the table below has the numbers`}
         spec={spec}
       />
-      <div class="wide">
-        <table>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
+      <section class="wide" tabIndex={0} aria-label="The numbers">
+        <table class="figures">
           <thead>
             <tr>
               <th scope="col">Layer</th>
               <th scope="col">Shape</th>
-              <th scope="col">ms a call</th>
-              <th scope="col">GB/s</th>
-              <th scope="col">copy, GB/s</th>
-              <th scope="col">of a copy</th>
+              <th scope="col" class="number">
+                ms a call
+              </th>
+              <th scope="col" class="number">
+                GB/s
+              </th>
+              <th scope="col" class="number">
+                copy, GB/s
+              </th>
+              <th scope="col" class="number">
+                of a copy
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -123,15 +157,17 @@ function Report({ report: { rows, threads } }: { readonly report: SpeedReport })
               <tr key={row.name + row.shape}>
                 <th scope="row">{row.name}</th>
                 <td>{row.shape}</td>
-                <td>{row.milliseconds.toPrecision(3)}</td>
-                <td>{row.gigabytesPerSecond.toFixed(1)}</td>
-                <td>{row.copyGigabytesPerSecond.toFixed(1)}</td>
-                <td>{Math.round((100 * row.gigabytesPerSecond) / row.copyGigabytesPerSecond)} %</td>
+                <td class="number">{row.milliseconds.toPrecision(3)}</td>
+                <td class="number">{row.gigabytesPerSecond.toFixed(1)}</td>
+                <td class="number">{row.copyGigabytesPerSecond.toFixed(1)}</td>
+                <td class="number">
+                  {Math.round((100 * row.gigabytesPerSecond) / row.copyGigabytesPerSecond)} %
+                </td>
               </tr>
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </section>
   );
 }

@@ -60,7 +60,7 @@ function casesOf(images: readonly number[], rows: readonly number[]): SpeedCase[
       make: () => new BatchNorm2d(channels).eval(),
     },
     {
-      name: "BatchNorm2d, train and backward",
+      name: "BatchNorm2d with backward",
       shape: images,
       passes: both,
       make: () => new BatchNorm2d(channels),
@@ -68,13 +68,13 @@ function casesOf(images: readonly number[], rows: readonly number[]): SpeedCase[
     { name: "InstanceNorm2d", shape: images, passes: forward, make: () => new InstanceNorm2d(channels) },
     { name: "GroupNorm(32)", shape: images, passes: forward, make: () => new GroupNorm(32, channels) },
     { name: "LayerNorm", shape: rows, passes: forward, make: () => new LayerNorm(last) },
-    { name: "LayerNorm and backward", shape: rows, passes: both, make: () => new LayerNorm(last) },
+    { name: "LayerNorm with backward", shape: rows, passes: both, make: () => new LayerNorm(last) },
     { name: "RMSNorm", shape: rows, passes: forward, make: () => new RMSNorm(last) },
   ];
 }
 
 /** Milliseconds spent on one case, about. */
-const budget = 250;
+const budget = 400;
 const fewestCalls = 5;
 
 /** Measures each case and, beside it, a copy of the same size. */
@@ -104,13 +104,13 @@ function measured({ name, shape, passes, make }: SpeedCase): SpeedRow {
     const both = passes !== "forward";
     // Forward: x read, y written; backward: x and dy read, dx written.
     const bytes = x.data.byteLength * (both ? 5 : 2);
-    const milliseconds = medianTime(() => {
-      layer.forward(x, { out: y });
-      if (both) layer.backward(y, { out: dx });
-    });
-    const copied = medianTime(() => {
-      y.data.set(x.data);
-    });
+    const [milliseconds, copied] = medianTimes(
+      () => {
+        layer.forward(x, { out: y });
+        if (both) layer.backward(y, { out: dx });
+      },
+      () => y.data.set(x.data),
+    );
     return {
       name,
       shape: shape.join(" × "),
@@ -123,16 +123,29 @@ function measured({ name, shape, passes, make }: SpeedCase): SpeedRow {
   }
 }
 
-/** The clock of a page may be coarse: short calls are timed in batches. */
-function medianTime(call: () => void): number {
-  call();
-  let perBatch = 1;
-  while (perBatch < 4096 && timeOf(call, perBatch) < 2) perBatch *= 2;
-  const times: number[] = [];
+/** Two calls taking turns, so that what else the machine does slows both. */
+function medianTimes(first: () => void, second: () => void): readonly [number, number] {
+  const [batchOfFirst, batchOfSecond] = [batchFor(first), batchFor(second)];
+  const firsts: number[] = [];
+  const seconds: number[] = [];
   const end = performance.now() + budget;
-  while (times.length < fewestCalls || performance.now() < end) times.push(timeOf(call, perBatch) / perBatch);
-  times.sort((a, b) => a - b);
-  return times[times.length >> 1] as number;
+  while (firsts.length < fewestCalls || performance.now() < end) {
+    firsts.push(timeOf(first, batchOfFirst) / batchOfFirst);
+    seconds.push(timeOf(second, batchOfSecond) / batchOfSecond);
+  }
+  return [median(firsts), median(seconds)];
+}
+
+/** The clock of a page may be coarse: short calls are timed in batches. */
+function batchFor(call: () => void): number {
+  call();
+  let count = 1;
+  while (count < 4096 && timeOf(call, count) < 2) count *= 2;
+  return count;
+}
+
+function median(times: number[]): number {
+  return times.sort((a, b) => a - b)[times.length >> 1] as number;
 }
 
 function timeOf(call: () => void, count: number): number {
