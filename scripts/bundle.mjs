@@ -7,6 +7,7 @@ await build({
     "src/megengine/index.ts",
     "src/checkpoints/index.ts",
     "src/check/index.ts",
+    "src/distributed/index.ts",
     "src/cli/main.ts",
   ],
   outbase: "src",

@@ -1,0 +1,4 @@
+export { mpi } from "./mpi/mpi.ts";
+export type { GroupOptions, ProcessGroup, Step } from "./processGroup.ts";
+export { createGroup } from "./processGroup.ts";
+export { AbsentError, type Transport } from "./transport.ts";
