@@ -8,6 +8,8 @@ await build({
     "src/checkpoints/index.ts",
     "src/check/index.ts",
     "src/distributed/index.ts",
+    // The module that the threads of workers() start with.
+    "src/distributed/workers/rank.ts",
     "src/cli/main.ts",
   ],
   outbase: "src",
