@@ -14,6 +14,8 @@ export interface Step {
   readonly what?: string;
   /** Facts that all ranks must have in common: `64 channels, float32`. */
   readonly terms?: string;
+  /** Seconds to wait for the other ranks in this call. Default the group's. */
+  readonly timeout?: number | undefined;
 }
 
 /**
@@ -54,21 +56,24 @@ export function createGroup(
   transport: Transport,
   { timeout = defaultTimeout }: GroupOptions = {},
 ): ProcessGroup {
-  if (typeof timeout !== "number")
-    throw new TypeError(`group: expected a timeout in seconds, got ${describe(timeout)}`);
-  if (!(timeout > 0)) throw new RangeError(`group: expected a timeout above 0 seconds, got ${timeout}`);
+  checkTimeout("group", timeout);
   const { rank, size, name } = transport;
   let sequence = 0;
   let failure: Error | undefined;
   let isClosed = false;
 
-  function exchange(bytes: Uint8Array, what: string, terms: string): readonly Uint8Array[] {
+  function exchange(
+    bytes: Uint8Array,
+    what: string,
+    terms: string,
+    seconds: number = timeout,
+  ): readonly Uint8Array[] {
     if (failure !== undefined) throw failure;
     if (isClosed) throw new Error(`rank ${rank} of ${size}: ${what}: the group is closed`);
     const own: Envelope = { sequence: sequence++, what, terms };
     try {
       if (size === 1) return [bytes.slice()];
-      const messages = transport.exchange(sealed(own, bytes), timeout * 1000).map(opened);
+      const messages = transport.exchange(sealed(own, bytes), seconds * 1000).map(opened);
       const odd = mismatch(messages.map(({ envelope }) => envelope));
       if (odd !== undefined) throw new Error(odd);
       return messages.map(({ payload }) => payload);
@@ -86,10 +91,11 @@ export function createGroup(
     rank,
     size,
     name,
-    allGather: (bytes, { what = "allGather", terms = "" } = {}) => exchange(bytes, what, terms),
-    allReduce(values, { what = "allReduce", terms = "" } = {}) {
+    allGather: (bytes, { what = "allGather", terms = "", timeout } = {}) =>
+      exchange(bytes, what, terms, timeout),
+    allReduce(values, { what = "allReduce", terms = "", timeout } = {}) {
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const all = exchange(bytes, what, `${terms}${terms && ", "}${values.length} values`);
+      const all = exchange(bytes, what, `${terms}${terms && ", "}${values.length} values`, timeout);
       const sums = new Float64Array(values.length);
       for (const each of all) {
         const theirs = new Float64Array(each.buffer, each.byteOffset, values.length);
@@ -97,7 +103,8 @@ export function createGroup(
       }
       return sums;
     },
-    barrier: ({ what = "barrier", terms = "" } = {}) => void exchange(new Uint8Array(0), what, terms),
+    barrier: ({ what = "barrier", terms = "", timeout } = {}) =>
+      void exchange(new Uint8Array(0), what, terms, timeout),
     close() {
       if (isClosed) return;
       try {
@@ -109,6 +116,17 @@ export function createGroup(
       }
     },
   };
+}
+
+/**
+ * Checks a timeout in seconds.
+ *
+ * @throws TypeError or RangeError if it is no number above 0
+ */
+export function checkTimeout(who: string, timeout: unknown): void {
+  if (typeof timeout !== "number")
+    throw new TypeError(`${who}: expected a timeout in seconds, got ${describe(timeout)}`);
+  if (!(timeout > 0)) throw new RangeError(`${who}: expected a timeout above 0 seconds, got ${timeout}`);
 }
 
 /** What is wrong where envelopes differ, told alike on every rank; undefined where they agree. */

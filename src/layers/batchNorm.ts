@@ -1,4 +1,4 @@
-import { batchNormForward } from "../functional/batchNorm.ts";
+import { type BatchNormOptions, batchNormForward } from "../functional/batchNorm.ts";
 import { withDefaults } from "../functional/checks.ts";
 import type { Forward } from "../functional/core.ts";
 import { shapeText } from "../tensor/shape.ts";
@@ -18,9 +18,14 @@ const defaults: FullRunningNormOptions = {
   backend: undefined,
 };
 
-abstract class BatchNorm extends RunningNorm {
-  /** The spatial axes' names for each rank that the layer takes. */
-  protected abstract readonly spatial: readonly (readonly string[])[];
+/** The modes and checks of batch normalization, for inputs of any rank. */
+export abstract class BatchNorm extends RunningNorm {
+  /**
+   * The names of the spatial axes of an input with so many axes.
+   *
+   * @throws RangeError if the layer takes no such input
+   */
+  protected abstract spatialAxes(rank: number): readonly string[];
 
   constructor(who: string, numFeatures: number | null, options: BatchNormLayerOptions) {
     super(who, numFeatures, withDefaults(who, defaults, options));
@@ -30,7 +35,7 @@ abstract class BatchNorm extends RunningNorm {
     this.#checkInput(x);
     const usesBatch = !this.frozen && (this.training || this.runningMean === null);
     const tracks = this.training && this.trackRunningStats && !this.frozen && this.runningMean !== null;
-    const forward = batchNormForward(this.name, x, {
+    const forward = this.normalize(x, {
       runningMean: usesBatch && !tracks ? null : this.runningMean,
       runningVar: usesBatch && !tracks ? null : this.runningVar,
       weight: this.weight,
@@ -46,12 +51,13 @@ abstract class BatchNorm extends RunningNorm {
     return forward;
   }
 
+  /** Normalizes a checked input; layers that take the batch's statistics in another way override it. */
+  protected normalize(x: Tensor, options: BatchNormOptions): Forward {
+    return batchNormForward(this.name, x, options);
+  }
+
   #checkInput(x: Tensor): void {
-    const names = this.spatial.find((axes) => axes.length + 2 === x.shape.length);
-    if (names === undefined) {
-      const ranks = this.spatial.map((axes) => `${axes.length + 2}D`).join(" or ");
-      throw new RangeError(`${this.name}: expected ${ranks} input (got ${x.shape.length}D input)`);
-    }
+    const names = this.spatialAxes(x.shape.length);
     const channels = x.shape.at(this.channelAxis) as number;
     if (this.numFeatures === null) this.setNumFeatures(channels);
     if (channels !== this.numFeatures) {
@@ -61,6 +67,16 @@ abstract class BatchNorm extends RunningNorm {
       );
     }
   }
+}
+
+/** The one of `allowed` whose input has so many axes, the batch's and the channels' included. */
+function axesOfRank(who: string, rank: number, allowed: readonly (readonly string[])[]): readonly string[] {
+  const names = allowed.find((axes) => axes.length + 2 === rank);
+  if (names === undefined) {
+    const ranks = allowed.map((axes) => `${axes.length + 2}D`).join(" or ");
+    throw new RangeError(`${who}: expected ${ranks} input (got ${rank}D input)`);
+  }
+  return names;
 }
 
 /**
@@ -80,11 +96,14 @@ abstract class BatchNorm extends RunningNorm {
  */
 export class BatchNorm1d extends BatchNorm {
   readonly name: string = "BatchNorm1d";
-  protected readonly spatial: readonly (readonly string[])[] = [[], ["L"]];
 
   /** @param numFeatures channels C; null: taken from the first input */
   constructor(numFeatures: number | null, options: BatchNormLayerOptions = {}) {
     super("BatchNorm1d", numFeatures, options);
+  }
+
+  protected spatialAxes(rank: number): readonly string[] {
+    return axesOfRank(this.name, rank, [[], ["L"]]);
   }
 }
 
@@ -101,11 +120,14 @@ export class BatchNorm1d extends BatchNorm {
  */
 export class BatchNorm2d extends BatchNorm {
   readonly name: string = "BatchNorm2d";
-  protected readonly spatial: readonly (readonly string[])[] = [["H", "W"]];
 
   /** @param numFeatures channels C; null: taken from the first input */
   constructor(numFeatures: number | null, options: BatchNormLayerOptions = {}) {
     super("BatchNorm2d", numFeatures, options);
+  }
+
+  protected spatialAxes(rank: number): readonly string[] {
+    return axesOfRank(this.name, rank, [["H", "W"]]);
   }
 }
 
@@ -120,10 +142,13 @@ export class BatchNorm2d extends BatchNorm {
  */
 export class BatchNorm3d extends BatchNorm {
   readonly name: string = "BatchNorm3d";
-  protected readonly spatial: readonly (readonly string[])[] = [["D", "H", "W"]];
 
   /** @param numFeatures channels C; null: taken from the first input */
   constructor(numFeatures: number | null, options: BatchNormLayerOptions = {}) {
     super("BatchNorm3d", numFeatures, options);
+  }
+
+  protected spatialAxes(rank: number): readonly string[] {
+    return axesOfRank(this.name, rank, [["D", "H", "W"]]);
   }
 }
