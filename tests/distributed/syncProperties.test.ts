@@ -13,6 +13,9 @@ const manySplits = 10_000;
 /** Merging rounds in float64; what is left of it is far below a unit in the last place of float32. */
 const mergedUlp = 1;
 
+/** The float32 kernels round each deviation to float32, whatever the split: twice half a unit in its square. */
+const float32Ulp = 2;
+
 interface Drawn {
   readonly batch: Batch;
   readonly cuts: readonly number[];
@@ -79,11 +82,12 @@ describe("synchronized batch normalization over random splits", () => {
         const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== channelAxis);
         const whole = F.moments(tensor(toFloat64(x.data, x.dtype), x.shape), { axes });
         expect(moments.count).toBe(whole.count);
+        const most = x.dtype === "float64" ? mergedUlp : float32Ulp;
         for (let c = 0; c < moments.mean.length; c++) {
           const [mean, variance] = [whole.mean.data[c], whole.variance.data[c]];
           const scale = Math.max(Math.abs(mean), Math.sqrt(variance));
-          expect(ulps(moments.mean[c], mean, scale)).toBeLessThanOrEqual(mergedUlp);
-          expect(ulps(moments.m2[c] / moments.count, variance, variance)).toBeLessThanOrEqual(mergedUlp);
+          expect(ulps(moments.mean[c], mean, scale)).toBeLessThanOrEqual(most);
+          expect(ulps(moments.m2[c] / moments.count, variance, variance)).toBeLessThanOrEqual(most);
         }
       }),
       { numRuns: manySplits },
