@@ -12,6 +12,9 @@ const { metafile } = await build({
     "src/megengine/index.ts",
     "src/checkpoints/index.ts",
     "src/check/index.ts",
+    "src/distributed/index.ts",
+    // The module that the threads of workers() start with.
+    "src/distributed/workers/rank.ts",
     "src/cli/main.ts",
   ],
   outbase: "src",

@@ -4,6 +4,7 @@ import { frontAxis, sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { checkOptions, perChannel } from "./checks.ts";
 import {
+  type BatchForward,
   type Forward,
   type Gradients,
   gradients,
@@ -71,8 +72,17 @@ export function batchNormBackward(x: TensorLike, dy: TensorLike, options: BatchN
   return gradients(saved, dy, options.out);
 }
 
-/** {@link batchNorm}, and its backward. */
-export function batchNormForward(who: string, x: TensorLike, options: BatchNormOptions): Forward {
+/**
+ * {@link batchNorm}, and its backward.
+ *
+ * @param normalize takes the moments of the input and normalizes by them; synchronized layers merge them over ranks
+ */
+export function batchNormForward(
+  who: string,
+  x: TensorLike,
+  options: BatchNormOptions,
+  normalize: (request: Request) => BatchForward = normalizeByBatch,
+): Forward {
   const request = batchNormRequest(who, x, options);
   const running = runningOf(who, request, options);
   if (!options.training) {
@@ -82,7 +92,7 @@ export function batchNormForward(who: string, x: TensorLike, options: BatchNormO
   }
   const weight = weightOfNew(who, options);
   const ddof = runningDdof(who, options);
-  const { y, backward, moments } = normalizeByBatch(request);
+  const { y, backward, moments } = normalize(request);
   if (moments.count > 0) {
     updateRunning(running.mean, moments.mean, weight);
     updateRunning(running.var, varianceOf(moments, ddof), weight);

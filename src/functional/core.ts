@@ -39,7 +39,7 @@ export interface Request {
 }
 
 /** What backward needs of a forward. */
-interface Saved {
+export interface Saved {
   readonly who: string;
   readonly plan: Plan;
   readonly x: Tensor;
@@ -70,8 +70,13 @@ export interface Forward {
   readonly backward: Backward;
 }
 
+/** A result normalized by the batch's moments, its backward, and the moments. */
+export interface BatchForward extends Forward {
+  readonly moments: Moments;
+}
+
 /** Moments of the input itself: `xhat = (x - mean) / sqrt(variance + eps)`. */
-export function normalizeByBatch(request: Request): Forward & { readonly moments: Moments } {
+export function normalizeByBatch(request: Request): BatchForward {
   const backend = backendNamed(request.backend);
   const y = outputFor(request.who, "out", request.x, request.out);
   const eps = finiteNumber(request.who, "eps", request.eps);
@@ -108,14 +113,21 @@ export function saveByFixed(request: Request, mean: Tensor, variance: Tensor): S
  *
  * Formula: `dx = rstd * (g - mean(g) - xhat * mean(g * xhat))` with `g = dy * weight`; without the mean
  * terms where the statistics were fixed. `dWeight = sum(dy * xhat)`, `dBias = sum(dy)`.
+ *
+ * @param by writes dx and gives the sums of the parameters
  */
-export function gradients(saved: Saved, dy: TensorLike, out: TensorLike | undefined): Gradients {
+export function gradients(
+  saved: Saved,
+  dy: TensorLike,
+  out: TensorLike | undefined,
+  by: typeof backwardBy = backwardBy,
+): Gradients {
   const { who, x, weight, bias, fixed } = saved;
   const upstream = gradientOf(who, x, dy);
   const dx = outputFor(who, "out", x, out);
   if (out !== undefined) checkOverlap(who, "out", "dy", upstream, dx);
   const needs = { fixed, parameters: weight !== null || bias !== null };
-  const sums = backwardBy(saved, upstream, needs, dx);
+  const sums = by(saved, upstream, needs, dx);
   return {
     dx,
     dWeight: sums && weight && parameterGradient(weight, sums.dWeight),
@@ -188,7 +200,8 @@ function fixedStatistics(request: Request, mean: Tensor, variance: Tensor): Stat
   return { mean: means, rstd };
 }
 
-function savedFrom(request: Request, statistics: Statistics, fixed: boolean, backend: Backend): Saved {
+/** What backward needs of a request that these statistics normalized. */
+export function savedFrom(request: Request, statistics: Statistics, fixed: boolean, backend: Backend): Saved {
   const { who, plan, x, weight, bias } = request;
   return { who, plan, x, weight, bias, statistics, fixed, backend };
 }

@@ -1,4 +1,4 @@
-import { batchNormForward } from "../functional/batchNorm.ts";
+import { type BatchNormOptions, batchNormForward } from "../functional/batchNorm.ts";
 import { withDefaults } from "../functional/checks.ts";
 import type { Forward } from "../functional/core.ts";
 import { shapeText } from "../tensor/shape.ts";
@@ -18,10 +18,16 @@ const defaults: FullRunningNormOptions = {
   backend: undefined,
 };
 
-abstract class BatchNorm extends RunningNorm {
+/** The modes and checks of batch normalization, for inputs of any rank. */
+export abstract class BatchNorm extends RunningNorm {
   readonly statisticsOver = "batch" as const;
-  /** The spatial axes' names for each rank that the layer takes. */
-  protected abstract readonly spatial: readonly (readonly string[])[];
+
+  /**
+   * The names of the spatial axes of an input with so many axes.
+   *
+   * @throws RangeError if the layer takes no such input
+   */
+  protected abstract spatialAxes(rank: number): readonly string[];
 
   constructor(who: string, numFeatures: number | null, options: BatchNormLayerOptions) {
     super(who, numFeatures, withDefaults(who, defaults, options));
@@ -31,7 +37,7 @@ abstract class BatchNorm extends RunningNorm {
     this.batchedInput(x);
     const usesBatch = !this.frozen && (this.training || this.runningMean === null);
     const tracks = this.training && this.trackRunningStats && !this.frozen && this.runningMean !== null;
-    const forward = batchNormForward(this.name, x, {
+    const forward = this.normalize(x, {
       runningMean: usesBatch && !tracks ? null : this.runningMean,
       runningVar: usesBatch && !tracks ? null : this.runningVar,
       weight: this.weight,
@@ -47,12 +53,13 @@ abstract class BatchNorm extends RunningNorm {
     return forward;
   }
 
+  /** Normalizes a checked input; layers that take the batch's statistics in another way override it. */
+  protected normalize(x: Tensor, options: BatchNormOptions): Forward {
+    return batchNormForward(this.name, x, options);
+  }
+
   batchedInput(x: Tensor): Tensor {
-    const names = this.spatial.find((axes) => axes.length + 2 === x.shape.length);
-    if (names === undefined) {
-      const ranks = this.spatial.map((axes) => `${axes.length + 2}D`).join(" or ");
-      throw new RangeError(`${this.name}: expected ${ranks} input (got ${x.shape.length}D input)`);
-    }
+    const names = this.spatialAxes(x.shape.length);
     const channels = x.shape.at(this.channelAxis) as number;
     if (this.numFeatures === null) this.setNumFeatures(channels);
     if (channels !== this.numFeatures) {
@@ -63,6 +70,16 @@ abstract class BatchNorm extends RunningNorm {
     }
     return x;
   }
+}
+
+/** The one of `allowed` whose input has so many axes, the batch's and the channels' included. */
+function axesOfRank(who: string, rank: number, allowed: readonly (readonly string[])[]): readonly string[] {
+  const names = allowed.find((axes) => axes.length + 2 === rank);
+  if (names === undefined) {
+    const ranks = allowed.map((axes) => `${axes.length + 2}D`).join(" or ");
+    throw new RangeError(`${who}: expected ${ranks} input (got ${rank}D input)`);
+  }
+  return names;
 }
 
 /**
@@ -82,11 +99,14 @@ abstract class BatchNorm extends RunningNorm {
  */
 export class BatchNorm1d extends BatchNorm {
   readonly name: string = "BatchNorm1d";
-  protected readonly spatial: readonly (readonly string[])[] = [[], ["L"]];
 
   /** @param numFeatures channels C; null: taken from the first input */
   constructor(numFeatures: number | null, options: BatchNormLayerOptions = {}) {
     super("BatchNorm1d", numFeatures, options);
+  }
+
+  protected spatialAxes(rank: number): readonly string[] {
+    return axesOfRank(this.name, rank, [[], ["L"]]);
   }
 }
 
@@ -103,11 +123,14 @@ export class BatchNorm1d extends BatchNorm {
  */
 export class BatchNorm2d extends BatchNorm {
   readonly name: string = "BatchNorm2d";
-  protected readonly spatial: readonly (readonly string[])[] = [["H", "W"]];
 
   /** @param numFeatures channels C; null: taken from the first input */
   constructor(numFeatures: number | null, options: BatchNormLayerOptions = {}) {
     super("BatchNorm2d", numFeatures, options);
+  }
+
+  protected spatialAxes(rank: number): readonly string[] {
+    return axesOfRank(this.name, rank, [["H", "W"]]);
   }
 }
 
@@ -122,10 +145,13 @@ export class BatchNorm2d extends BatchNorm {
  */
 export class BatchNorm3d extends BatchNorm {
   readonly name: string = "BatchNorm3d";
-  protected readonly spatial: readonly (readonly string[])[] = [["D", "H", "W"]];
 
   /** @param numFeatures channels C; null: taken from the first input */
   constructor(numFeatures: number | null, options: BatchNormLayerOptions = {}) {
     super("BatchNorm3d", numFeatures, options);
+  }
+
+  protected spatialAxes(rank: number): readonly string[] {
+    return axesOfRank(this.name, rank, [["D", "H", "W"]]);
   }
 }
