@@ -48,6 +48,10 @@ export function complaintsOf(page: Page): string[] {
     if (message.type() === "error" || message.type() === "warning") lines.push(message.text());
   });
   page.on("pageerror", (error) => lines.push(String(error)));
-  page.on("requestfailed", (request) => lines.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on("requestfailed", (request) => {
+    const reason = request.failure()?.errorText;
+    // The page's own doing: it has read what it wanted, or has gone elsewhere.
+    if (reason !== "net::ERR_ABORTED") lines.push(`${request.url()}: ${reason}`);
+  });
   return lines;
 }

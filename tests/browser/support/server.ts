@@ -53,8 +53,15 @@ export async function serve(
         return;
       }
       const type = types[extname(file)] ?? "application/octet-stream";
-      response.writeHead(200, { "content-type": type, "content-length": size, ...headers });
-      createReadStream(file).pipe(response);
+      const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+      const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]), size - 1)] : [0, size - 1];
+      response.writeHead(range ? 206 : 200, {
+        "content-type": type,
+        "content-length": end - start + 1,
+        ...(range && { "content-range": `bytes ${start}-${end}/${size}` }),
+        ...headers,
+      });
+      createReadStream(file, range ? { start, end } : {}).pipe(response);
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
