@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { momentsReduction, reduceOverSamples } from "../../src/distributed/reduction.ts";
 import { joinSiblings, mergeTree, placesOf } from "../../src/distributed/sampleTree.ts";
 import { empty, functional as F, type FloatType, type Tensor, tensor } from "../../src/index.ts";
 import { toFloat64 } from "../../src/tensor/cast.ts";
@@ -156,5 +157,18 @@ describe("the tree over samples", () => {
   it("sends a node for many samples", () => {
     expect(placesOf(64, 128)).toEqual([{ start: 64, samples: 64 }]);
     expect(placesOf(1, 1024)).toHaveLength(10);
+  });
+});
+
+describe("a message of a rank", () => {
+  it("must have as many numbers as its samples make", () => {
+    const values = [{ count: 2, mean: new Float64Array(3), m2: new Float64Array(3) }];
+    const part = { rank: 0, perSample: 2, channels: 3, values };
+    const rounds = reduceOverSamples(part, momentsReduction, { samples: [1, 1], perSample: [2, 2] });
+    const { value } = rounds.next();
+    const own = value as Float64Array;
+    const theirs = own.slice(0, -1);
+    theirs[2] = 1;
+    expect(() => rounds.next([own, theirs])).toThrow("expected 9 numbers of rank 1, got 8");
   });
 });

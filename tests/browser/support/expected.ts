@@ -29,8 +29,22 @@ export function cornerOf(x: Tensor, [N, C, H, W]: Extents): number[] {
   );
 }
 
+/** What the panel of one cell says; mean is null where none is subtracted. */
+export interface ExpectedCell {
+  readonly count: number;
+  readonly mean: number | null;
+  readonly variance: number;
+  readonly y: number;
+}
+
 /** What the panel of one cell must say. */
-export function cellOf(norm: string, x: readonly number[], extents: Extents, cell: number, groups = 1) {
+export function cellOf(
+  norm: string,
+  x: readonly number[],
+  extents: Extents,
+  cell: number,
+  groups: number = 1,
+): ExpectedCell {
   const places = placesOf(extents);
   const of = (place: Place): number => (setOf[norm] as (typeof setOf)[string])(place, extents, groups);
   const own = of(places[cell] as Place);
@@ -54,7 +68,11 @@ export function cellOf(norm: string, x: readonly number[], extents: Extents, cel
 export function runningOf(
   x: Tensor,
   history: readonly { readonly mode: string; readonly steps: number }[],
-  { channel = 0, batch = 6, momentum = 0.1 } = {},
+  {
+    channel = 0,
+    batch = 6,
+    momentum = 0.1,
+  }: { readonly channel?: number; readonly batch?: number; readonly momentum?: number } = {},
 ): { readonly mean: number; readonly variance: number } {
   const [samples, channels, height, width] = x.shape as unknown as Extents;
   const positions = height * width;
