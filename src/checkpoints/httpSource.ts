@@ -1,4 +1,4 @@
-import type { ByteSource } from "./source.ts";
+import type { ByteSource } from "./byteSource.ts";
 
 /** What `fetch` answers, as far as it is read here. */
 interface Answer {

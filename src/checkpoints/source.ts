@@ -1,22 +1,9 @@
 import { describe } from "../tensor/shape.ts";
+import type { ByteSource } from "./byteSource.ts";
 import { openHttp } from "./httpSource.ts";
 import { ioError } from "./ioError.ts";
 
-/** Bytes that can be read piece by piece: a file, a Blob, or memory. */
-export interface ByteSource {
-  /** What messages call it: the path, or the kind of object. */
-  readonly name: string;
-  /** Length in bytes. */
-  readonly size: number;
-  /**
-   * Reads exactly `length` bytes from byte `offset` into memory that belongs to the caller.
-   *
-   * @throws RangeError if that reaches beyond the end
-   */
-  read(offset: number, length: number): Promise<Uint8Array>;
-  /** Lets go of the file; calling it again does nothing. */
-  close(): Promise<void>;
-}
+export type { ByteSource };
 
 /**
  * What the readers open: a path, a `file:`, `http:` or `https:` URL, bytes in memory, a Blob, or a source of your own.
