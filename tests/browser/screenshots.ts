@@ -13,14 +13,18 @@ const target = "docs/playground";
 const parts: readonly (readonly [name: string, address: string, show: (page: Page) => Promise<unknown>])[] = [
   [
     "see",
-    "#see?norm=group&groups=3&cell=40&steps=train30.eval10.freeze10.train20",
-    (page) => page.locator("figure.plot svg").first().waitFor(),
+    "#see?cell=76&steps=train30.eval10.freeze10.train20",
+    (page) => page.locator("figure.plot svg").nth(1).waitFor(),
   ],
   ["check", "#check?example=0", (page) => page.getByTestId("verdict").waitFor()],
-  ["checkpoint", "#checkpoint", (page) => page.locator("main section").first().waitFor({ state: "attached" })],
+  [
+    "checkpoint",
+    "#checkpoint",
+    (page) => page.locator("main section").first().waitFor({ state: "attached" }),
+  ],
   [
     "speed",
-    "#speed?threads=2",
+    "#speed",
     async (page) => {
       await page.getByRole("button", { name: "Measure" }).click();
       await page.getByRole("table").waitFor({ timeout: 120_000 });
@@ -41,7 +45,11 @@ const browser = await launch();
 try {
   mkdirSync(target, { recursive: true });
   for (const [look, options] of looks) {
-    const context = await browser.newContext({ ...options, reducedMotion: "reduce", serviceWorkers: "block" });
+    const context = await browser.newContext({
+      ...options,
+      reducedMotion: "reduce",
+      serviceWorkers: "block",
+    });
     for (const [name, address, show] of parts) {
       const page = await context.newPage();
       await page.goto(site.origin + somewhere + address);
