@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
+import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { describeInChromium } from "./support/chromium.ts";
 import { usePlayground } from "./support/playground.ts";
-
-const axeSource = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 
 /** Each part, and how it comes to show all that it has. */
 const parts: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
@@ -63,7 +61,7 @@ describeInChromium("the playground as a page", () => {
   )("%s, %s: no serious accessibility violation", async (part, colorScheme) => {
     const { page, complaints } = await open(`#${part}`, { colorScheme, reducedMotion: "reduce" });
     await parts[part]?.(page);
-    await page.evaluate(axeSource);
+    await page.evaluate(axe.source);
     const violations = await page.evaluate<Violation[]>("axe.run().then(({ violations }) => violations)");
     const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
     expect(grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);

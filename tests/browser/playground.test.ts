@@ -4,7 +4,7 @@ import published from "../../examples/handchecks/handchecks.json" with { type: "
 import { encodeNpy } from "../../src/checkpoints/index.ts";
 import { InstanceNorm2d, tensor } from "../../src/index.ts";
 import { describeInChromium } from "./support/chromium.ts";
-import { cellOf, cornerOf, digits, type Extents, runningOf } from "./support/expected.ts";
+import { type Cell, cellOf, cornerOf, digits, type Extents, runningOf } from "./support/expected.ts";
 import { drop, type Opened, tabTo, usePlayground } from "./support/playground.ts";
 
 /** Six digits are shown, of float32 results. */
@@ -16,7 +16,7 @@ const near = (text: string | null, value: number): void => {
 
 const numberIn = async (page: Page, id: string): Promise<string | null> => page.getByTestId(id).textContent();
 
-const expectCell = async (page: Page, expected: ReturnType<typeof cellOf>): Promise<void> => {
+const expectCell = async (page: Page, expected: Cell): Promise<void> => {
   expect(Number(await numberIn(page, "count"))).toBe(expected.count);
   if (expected.mean === null) expect(await page.getByTestId("mean").count()).toBe(0);
   else near(await numberIn(page, "mean"), expected.mean);

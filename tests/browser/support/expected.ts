@@ -6,7 +6,7 @@ export type Extents = readonly [number, number, number, number];
 type Place = Extents;
 
 /** Which of a norm's cells share a statistic, told by a number for each set. */
-export const setOf: Readonly<Record<string, (place: Place, extents: Extents, groups: number) => number>> = {
+const setOf: Readonly<Record<string, (place: Place, extents: Extents, groups: number) => number>> = {
   batch: ([, c]) => c,
   layer: ([n]) => n,
   instance: ([n, c], [, C]) => n * C + c,
@@ -29,22 +29,17 @@ export function cornerOf(x: Tensor, [N, C, H, W]: Extents): number[] {
   );
 }
 
-/** What the panel of one cell says; mean is null where none is subtracted. */
-export interface ExpectedCell {
+/** What the panel of one cell must say. */
+export interface Cell {
   readonly count: number;
+  /** null where the mean is not subtracted. */
   readonly mean: number | null;
   readonly variance: number;
   readonly y: number;
 }
 
-/** What the panel of one cell must say. */
-export function cellOf(
-  norm: string,
-  x: readonly number[],
-  extents: Extents,
-  cell: number,
-  groups: number = 1,
-): ExpectedCell {
+/** The statistic of one cell and what the cell becomes, computed by the library. */
+export function cellOf(norm: string, x: readonly number[], extents: Extents, cell: number, groups = 1): Cell {
   const places = placesOf(extents);
   const of = (place: Place): number => (setOf[norm] as (typeof setOf)[string])(place, extents, groups);
   const own = of(places[cell] as Place);
@@ -64,18 +59,15 @@ export function cellOf(
   };
 }
 
-/** Running mean and variance of one channel after some steps, by PyTorch's rule written out. */
+/** Running mean and variance of one channel after some steps with batches of 6, by PyTorch's rule written out. */
 export function runningOf(
   x: Tensor,
   history: readonly { readonly mode: string; readonly steps: number }[],
-  {
-    channel = 0,
-    batch = 6,
-    momentum = 0.1,
-  }: { readonly channel?: number; readonly batch?: number; readonly momentum?: number } = {},
+  { channel, momentum }: { readonly channel: number; readonly momentum: number },
 ): { readonly mean: number; readonly variance: number } {
   const [samples, channels, height, width] = x.shape as unknown as Extents;
   const positions = height * width;
+  const batch = 6;
   let [mean, variance, drawn] = [0, 1, 0];
   for (const { mode, steps } of history) {
     for (let step = 0; step < steps; step++) {
