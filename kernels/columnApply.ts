@@ -1,5 +1,5 @@
 // The elementwise passes over `rows` rows, `stride` bytes apart, whose columns have coefficients of their own. Rows taken
-// together share the loads of those; beyond the cache rows in their order are faster.
+// together share the loads of those; beyond the cache rows in their order are faster. Of float64 they are always taken in their order.
 import { mulAdd } from "./lanes";
 
 /** y = (x - mean[j]) * scale[j] + shift[j] over the first `width` columns of each row; `together` rows share what they load. */
@@ -16,7 +16,7 @@ export function columnNormalize<T>(
 ): void {
   const bytes = width * sizeof<T>();
   for (let left = rows; left > 0; ) {
-    const taken: usize = left < together ? 1 : together;
+    const taken: usize = left < together || sizeof<T>() == 8 ? 1 : together;
     if (taken > 1) normalizeRows<T>(x, y, taken * stride, stride, bytes, mean, scale, shift);
     else normalizeRow<T>(x, y, bytes, mean, scale, shift);
     left -= taken;
@@ -104,7 +104,7 @@ export function columnGradInput<T>(
 ): void {
   const bytes = width * sizeof<T>();
   for (let left = rows; left > 0; ) {
-    const taken: usize = together < 4 || left < 4 ? 1 : 4;
+    const taken: usize = together < 4 || left < 4 || sizeof<T>() == 8 ? 1 : 4;
     if (taken == 4) gradInputFour<T>(x, dy, dx, stride, bytes, mean, a, b, c);
     else gradInputOne<T>(x, dy, dx, bytes, mean, a, b, c);
     left -= taken;

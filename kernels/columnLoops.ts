@@ -32,15 +32,11 @@ export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, wi
     memory.fill(chain, 0, vectorBytes << 1);
     let r: usize = 0;
     for (; r + step <= taken; r += step) {
-      sumEight<T>(x, stride, vectorBytes, shift, chain);
+      sumEight<T>(x, stride, vectorBytes, shift, chain, vectorBytes);
       for (let i: usize = 0; i < step; i++, x += stride) columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
     }
     for (; r < taken; r++, x += stride) {
-      for (let j: usize = 0; j < vectorBytes; j += 16) {
-        const d = v128.sub<T>(v128.load(x + j), v128.load(shift + j));
-        add<T>(chain + j, d);
-        add<T>(chain + vectorBytes + j, v128.mul<T>(d, d));
-      }
+      sumOne<T>(x, vectorBytes, shift, chain, vectorBytes);
       columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
     }
     flush<T>(chain, sums, vectorBytes);
@@ -49,7 +45,10 @@ export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, wi
   }
 }
 
-function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize): void {
+/**
+ * Adds the sums over 8 rows of `bytes`, whole vectors, about `shift` to `chain`, and those of their squares `apart` bytes further.
+ */
+export function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
   for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
     const k = v128.load(shift);
     let at = x;
@@ -66,7 +65,16 @@ function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain:
     const lowSquares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
     const highSquares = v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7)));
     add<T>(chain, v128.add<T>(low, high));
-    add<T>(chain + bytes, v128.add<T>(lowSquares, highSquares));
+    add<T>(chain + apart, v128.add<T>(lowSquares, highSquares));
+  }
+}
+
+/** The same of one row. */
+export function sumOne<T>(x: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
+    const d = v128.sub<T>(v128.load(x), v128.load(shift));
+    add<T>(chain, d);
+    add<T>(chain + apart, v128.mul<T>(d, d));
   }
 }
 
@@ -104,15 +112,11 @@ export function columnGradSums<T>(
     memory.fill(chain, 0, vectorBytes << 1);
     let r: usize = 0;
     for (; step <= together && r + step <= taken; r += step) {
-      gradSumFour<T>(x, dy, stride, vectorBytes, mean, chain);
+      gradSumFour<T>(x, dy, stride, vectorBytes, mean, chain, vectorBytes);
       for (let i: usize = 0; i < step; i++, x += stride, dy += stride) columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
     }
     for (; r < taken; r++, x += stride, dy += stride) {
-      for (let j: usize = 0; j < vectorBytes; j += 16) {
-        const g = v128.load(dy + j);
-        add<T>(chain + j, g);
-        add<T>(chain + vectorBytes + j, v128.mul<T>(g, v128.sub<T>(v128.load(x + j), v128.load(mean + j))));
-      }
+      gradSumOne<T>(x, dy, vectorBytes, mean, chain, vectorBytes);
       columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
     }
     flush<T>(chain, sums, vectorBytes);
@@ -121,7 +125,8 @@ export function columnGradSums<T>(
   }
 }
 
-function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize, mean: usize, chain: usize): void {
+/** Adds the sums over 4 rows of dy to `chain`, and those of dy * (x - mean) `apart` bytes further; `bytes` are whole vectors. */
+export function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize, mean: usize, chain: usize, apart: usize): void {
   for (const stop = x + bytes; x < stop; x += 16, dy += 16, mean += 16, chain += 16) {
     const m = v128.load(mean);
     let at = x;
@@ -135,7 +140,16 @@ function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize, mean: 
     const g3 = v128.load(up + stride);
     const d3 = v128.sub<T>(v128.load(at + stride), m);
     add<T>(chain, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
-    add<T>(chain + bytes, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
+    add<T>(chain + apart, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
+  }
+}
+
+/** The same of one row. */
+export function gradSumOne<T>(x: usize, dy: usize, bytes: usize, mean: usize, chain: usize, apart: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, dy += 16, mean += 16, chain += 16) {
+    const g = v128.load(dy);
+    add<T>(chain, g);
+    add<T>(chain + apart, v128.mul<T>(g, v128.sub<T>(v128.load(x), v128.load(mean))));
   }
 }
 

@@ -8,6 +8,13 @@ import { reserve } from "./workspace.ts";
 /** Elements of a segment, the part of a chunk whose sums are kept apart; as in kernels/planesForward.ts. */
 const segmentElements = 32768;
 
+/** Scratch for the columns of kernels/shortColumns.ts. */
+const columnBytes = 3 << 13;
+
+/** Runs of at most this in at least so many rows are summed as columns, by the fused kernels alone. */
+const mostShort = 256;
+const leastColumnRows = 8;
+
 /** A block of groups whose data over all of pool is at most this stays in a core's second-level cache. */
 const cachedBytes = 1 << 18;
 
@@ -135,14 +142,20 @@ export const planes: LoopShape = {
 function blockOf(plan: Plan, compute: Compute, streams: number): number {
   const { batch, group, channel, inner } = plan;
   const bytes = elementBytes(compute);
-  const most = Math.floor(scratchBytes / Math.max(3 * bytes * channel, 24));
+  const most = Math.floor(
+    Math.min(scratchBytes / (3 * bytes * channel + 8), (scratchBytes - columnBytes) / 24),
+  );
   const threads = threadCount();
   const isUneven = threads > 1 && plan.statistics < 4 * threads && plan.statistics % threads !== 0;
-  if (most === 0 || (isUneven && plan.size >= segmentElements)) return 0;
+  const run = (streams === 1 ? channel : 1) * inner;
+  const isColumns = plan.pool >= leastColumnRows && run <= mostShort;
+  if (most === 0 || (isUneven && !isColumns && plan.size >= segmentElements)) return 0;
   const chunkBytes = channel * inner * bytes * streams;
-  const fair = threads === 1 ? group : Math.ceil((batch * group) / (4 * threads));
-  const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, threads), fair, most, group));
-  return Math.ceil(group / Math.ceil(group / block));
+  const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, threads), most, group));
+  let blocks = Math.ceil(group / block);
+  // Equal shares for the threads; with many items it matters no more.
+  while (batch * blocks < 8 * threads && (batch * blocks) % threads !== 0 && blocks < group) blocks++;
+  return Math.ceil(group / blocks);
 }
 
 /** How many groups of a sample, of chunkBytes each, to read before they are written: what the caches like best. */
