@@ -55,7 +55,7 @@ export const rows: LoopShape = {
     parallel(
       `rowsBackward${compute}`,
       [
-        ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd, g, gXhat, sums],
+        ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd, g, gXhat, sums],
         ...[plan.batch, plan.group, plan.channel, plan.inner, block],
         ...[flag(plan.centered), flag(fixed)],
       ],
@@ -74,7 +74,7 @@ export const rows: LoopShape = {
     parallel(
       `rowsGradInput${compute}`,
       [
-        ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd],
+        ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd],
         ...[sums?.g ?? 0, sums?.gXhat ?? 0, plan.group, rowOf(plan)],
         ...[flag(plan.centered), flag(sums === null)],
       ],
@@ -96,9 +96,13 @@ function expanded(
   weight: number,
   bias: number,
 ): { readonly weight: number; readonly bias: number } {
-  const n = plan.parameters * plan.inner;
-  const scale = weight === 0 && bias !== 0 ? constant(1, n, compute) : expand(plan, compute, weight);
+  const scale = weight === 0 && bias === 0 ? 0 : weightOf(plan, compute, weight);
   return { weight: scale, bias: expand(plan, compute, bias) };
+}
+
+/** The weight of each element of a row: 1 where there is none. */
+function weightOf(plan: Plan, compute: Compute, weight: number): number {
+  return weight === 0 ? constant(1, plan.parameters * plan.inner, compute) : expand(plan, compute, weight);
 }
 
 function expand({ parameters, inner }: Plan, compute: Compute, from: number): number {
