@@ -20,6 +20,8 @@ const defaults: FullRunningNormOptions = {
 
 /** The modes and checks of batch normalization, for inputs of any rank. */
 export abstract class BatchNorm extends RunningNorm {
+  readonly statisticsOver = "batch" as const;
+
   /**
    * The names of the spatial axes of an input with so many axes.
    *
@@ -32,7 +34,7 @@ export abstract class BatchNorm extends RunningNorm {
   }
 
   protected compute(x: Tensor, out: TensorLike | undefined): Forward {
-    this.#checkInput(x);
+    this.batchedInput(x);
     const usesBatch = !this.frozen && (this.training || this.runningMean === null);
     const tracks = this.training && this.trackRunningStats && !this.frozen && this.runningMean !== null;
     const forward = this.normalize(x, {
@@ -56,7 +58,7 @@ export abstract class BatchNorm extends RunningNorm {
     return batchNormForward(this.name, x, options);
   }
 
-  #checkInput(x: Tensor): void {
+  batchedInput(x: Tensor): Tensor {
     const names = this.spatialAxes(x.shape.length);
     const channels = x.shape.at(this.channelAxis) as number;
     if (this.numFeatures === null) this.setNumFeatures(channels);
@@ -66,6 +68,7 @@ export abstract class BatchNorm extends RunningNorm {
         `${this.name}: expected input of shape (N, ${axes.join(", ")}), got ${shapeText(x.shape)}`,
       );
     }
+    return x;
   }
 }
 

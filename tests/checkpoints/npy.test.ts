@@ -190,3 +190,35 @@ test("any change of one byte gives a tensor or a RangeError", async () => {
     { numRuns: 500 },
   );
 });
+
+describe("rows", () => {
+  const header = (order: string, shape = "(3, 2)"): string =>
+    `{'descr': '|u1', 'fortran_order': ${order}, 'shape': ${shape}, }`;
+
+  test("reads no other bytes", async () => {
+    const source = countingSource(npyFile(header("False"), [1, 2, 3, 4, 5, 6]));
+    const file = await openNpy(source);
+    const before = source.reads.length;
+    expect(await file.rows(1, 3)).toMatchObject({ shape: [2, 2], data: Uint8Array.of(3, 4, 5, 6) });
+    expect(source.reads.slice(before)).toEqual([[source.size - 4, 4]]);
+    expect((await file.rows(2, 2)).shape).toEqual([0, 2]);
+  });
+
+  test("of an array in Fortran order, and of one without rows", async () => {
+    const file = await openNpy(npyFile(header("True"), [1, 3, 5, 2, 4, 6]));
+    expect((await file.rows(1, 2)).data).toEqual(Uint8Array.of(3, 4));
+    const none = await openNpy(npyFile(header("False", "(0, 2)")));
+    expect((await none.rows(0, 0)).shape).toEqual([0, 2]);
+  });
+
+  test.each([
+    ["(3, 2)", -1, 1],
+    ["(3, 2)", 2, 4],
+    ["(3, 2)", 2, 1],
+    ["(3, 2)", 0.5, 1],
+    ["()", 0, 1],
+  ])("refuses rows that shape %s has not: %d to %d", async (shape, begin, end) => {
+    const file = await openNpy(npyFile(header("False", shape), [1, 2, 3, 4, 5, 6]));
+    expect((await rejection(file.rows(begin, end))).message).toMatch(/expected rows of shape/);
+  });
+});
