@@ -1,6 +1,5 @@
 import { type Moments, mergeMoments } from "../plan/moments.ts";
 import { joinSiblings, mergeTree, placesOf, type TreeNode } from "./sampleTree.ts";
-import { channelsAtOnce, type Extent, firstSample, type Spread } from "./spread.ts";
 
 /** Rounds of messages: each gives this rank's and takes those of all ranks, in their order. */
 export type Rounds<Result> = Generator<Float64Array, Result, readonly Float64Array[]>;
@@ -9,7 +8,7 @@ export type Rounds<Result> = Generator<Float64Array, Result, readonly Float64Arr
 export interface Reduction<Value> {
   /** The two numbers of each channel. */
   readonly pair: (value: Value) => readonly [Float64Array, Float64Array];
-  /** The same value again. */
+  /** The same value again, of `count` values per channel. */
   readonly from: (count: number, first: Float64Array, second: Float64Array) => Value;
   readonly merge: (a: Value, b: Value) => Value;
 }
@@ -22,112 +21,113 @@ export interface DySums {
   readonly dyXhat: Float64Array;
 }
 
+/** Counts, means and M2. */
 export const momentsReduction: Reduction<Moments> = {
   pair: ({ mean, m2 }) => [mean, m2],
   from: (count, mean, m2) => ({ count, mean, m2 }),
   merge: mergeMoments,
 };
 
+/** Sums of dy and of dy * xhat. */
 export const sumsReduction: Reduction<DySums> = {
   pair: ({ dy, dyXhat }) => [dy, dyXhat],
   from: (_, dy, dyXhat) => ({ dy, dyXhat }),
-  merge: (a, b) => ({
-    dy: a.dy.map((value, c) => value + b.dy[c]),
-    dyXhat: a.dyXhat.map((value, c) => value + b.dyXhat[c]),
-  }),
+  merge: (a, b) => ({ dy: added(a.dy, b.dy), dyXhat: added(a.dyXhat, b.dyXhat) }),
 };
 
-/** A value merged over all samples, and over those of this rank; undefined where there are no samples. */
-export interface Merged<Value> {
-  readonly all: Value | undefined;
-  readonly own: Value | undefined;
+/** How a batch is spread over the ranks. */
+export interface Spread {
+  /** Samples of each rank. */
+  readonly samples: readonly number[];
+  /** Values per channel in a sample of each rank. */
+  readonly perSample: readonly number[];
 }
 
-/** What a rank brings to a reduction, and does with its result. */
+/** What a rank brings to a reduction. */
 export interface Part<Value> {
   readonly rank: number;
-  readonly samples: number;
+  /** Values per channel in a sample. */
   readonly perSample: number;
-  readonly extent: Extent;
-  readonly reduction: Reduction<Value>;
-  /** The values of this rank's samples, one by one, for the channels from `from` to `to`. */
-  readonly values: (from: number, to: number) => readonly Value[];
-  /** Takes the merged value of these channels. */
-  readonly use: (from: number, to: number, merged: Merged<Value>, spread: Spread) => void;
+  readonly channels: number;
+  /** What its samples, one by one, give. */
+  readonly values: readonly Value[];
 }
 
-/** Numbers before the nodes of a message: samples, perSample, first sample, channels at once. */
-const headerLength = 4;
+/** What is merged; undefined where there are no samples. */
+export interface Merged<Value> {
+  /** Over the samples of all ranks. */
+  readonly all: Value | undefined;
+  /** Over those of this rank. */
+  readonly own: Value | undefined;
+  readonly spread: Spread;
+}
+
+/** Numbers before the nodes of a message: samples, perSample, first sample. */
+const headerLength = 3;
 
 /**
- * Merges two numbers per channel over the samples of all ranks, some channels after the other.
+ * Merges two numbers per channel over the samples of all ranks.
  *
- * A rank sends the nodes of the tree over all samples that lie within its own, which takes to know how many samples the ranks
- * before it have. That is assumed (`expected`), and said in the first message; where an assumption was wrong, every
- * rank sees it, and the first message is sent again.
- *
- * @returns how the samples are spread
+ * A rank sends the nodes of the tree over all samples that lie within its own, which takes to know how many samples the
+ * ranks before it have. That is assumed (`expected`), and said in the message; where an assumption was wrong, every
+ * rank sees it, and all send again.
  */
-export function* reduceOverSamples<Value>(part: Part<Value>, expected: Spread): Rounds<Spread> {
-  const { extent, use } = part;
-  let spread = expected;
-  let { message, own } = messageOf(part, spread, 0);
-  let gathered = yield message;
-  const actual = spreadSaid(gathered);
-  if (!gathered.every((each, other) => isRight(each, actual, other, extent))) {
-    spread = actual;
-    ({ message, own } = messageOf(part, spread, 0));
-    gathered = yield message;
-  }
-  spread = actual;
-  const atOnce = channelsAtOnce(spread, extent);
-  for (let from = 0; from < extent.channels; from += atOnce) {
-    if (from > 0) {
-      ({ message, own } = messageOf(part, spread, from));
-      gathered = yield message;
-    }
-    const to = Math.min(from + atOnce, extent.channels);
-    const { merge } = part.reduction;
-    const nodes = gathered.flatMap((each, other) => nodesOf(each, spread, other, to - from, part.reduction));
-    use(from, to, { all: mergeTree(nodes, merge), own: mergeTree(own, merge) }, spread);
-  }
-  return spread;
-}
-
-/** This rank's message for the channels from `from` on, and its nodes. */
-function messageOf<Value>(
-  { rank, samples, perSample, extent, reduction, values }: Part<Value>,
-  spread: Spread,
-  from: number,
-): { readonly message: Float64Array; readonly own: readonly TreeNode<Value>[] } {
-  const atOnce = channelsAtOnce(spread, extent);
-  const to = Math.min(from + atOnce, extent.channels);
-  const start = firstSample(spread, rank);
-  const leaves = values(from, to).map((value, s) => ({ start: start + s, samples: 1, value }));
-  const own = joinSiblings(leaves, reduction.merge);
-  const message = new Float64Array(headerLength + own.length * 2 * (to - from));
-  message.set([samples, perSample, start, atOnce]);
-  let at = headerLength;
-  for (const { value } of own) {
-    for (const numbers of reduction.pair(value)) {
-      message.set(numbers, at);
-      at += numbers.length;
-    }
-  }
-  return { message, own };
-}
-
-/** How the samples are spread, by what each rank says of its own. */
-function spreadSaid(messages: readonly Float64Array[]): Spread {
-  return {
+export function* reduceOverSamples<Value>(
+  part: Part<Value>,
+  reduction: Reduction<Value>,
+  expected: Spread,
+): Rounds<Merged<Value>> {
+  let own = ownNodes(part, reduction, expected);
+  let messages = yield messageOf(part, reduction, expected, own);
+  const spread = {
     samples: messages.map(([samples]) => samples),
     perSample: messages.map(([, perSample]) => perSample),
   };
+  if (messages.some(([, , first], rank) => first !== firstSample(spread, rank))) {
+    own = ownNodes(part, reduction, spread);
+    messages = yield messageOf(part, reduction, spread, own);
+  }
+  const nodes = messages.flatMap((message, rank) => nodesOf(message, spread, rank, part.channels, reduction));
+  const { merge } = reduction;
+  return { all: mergeTree(nodes, merge), own: mergeTree(own, merge), spread };
 }
 
-/** Whether a rank assumed what is so. */
-function isRight([, , start, atOnce]: Float64Array, actual: Spread, rank: number, extent: Extent): boolean {
-  return start === firstSample(actual, rank) && atOnce === channelsAtOnce(actual, extent);
+/** Values per channel over all ranks. */
+export function valuesPerChannel({ samples, perSample }: Spread): number {
+  return samples.reduce((sum, each, rank) => sum + each * perSample[rank], 0);
+}
+
+/** The first sample of a rank, counted over all. */
+function firstSample({ samples }: Spread, rank: number): number {
+  return samples.slice(0, rank).reduce((sum, each) => sum + each, 0);
+}
+
+function ownNodes<Value>(
+  { rank, values }: Part<Value>,
+  { merge }: Reduction<Value>,
+  spread: Spread,
+): TreeNode<Value>[] {
+  const start = firstSample(spread, rank);
+  return joinSiblings(
+    values.map((value, s) => ({ start: start + s, samples: 1, value })),
+    merge,
+  );
+}
+
+function messageOf<Value>(
+  { rank, perSample, channels, values }: Part<Value>,
+  { pair }: Reduction<Value>,
+  spread: Spread,
+  own: readonly TreeNode<Value>[],
+): Float64Array {
+  const message = new Float64Array(headerLength + own.length * 2 * channels);
+  message.set([values.length, perSample, firstSample(spread, rank)]);
+  own
+    .flatMap(({ value }) => pair(value))
+    .forEach((numbers, i) => {
+      message.set(numbers, headerLength + i * channels);
+    });
+  return message;
 }
 
 /** The nodes in a rank's message. */
@@ -146,8 +146,13 @@ function nodesOf<Value>(
   }
   return places.map((place, node) => {
     const at = headerLength + node * 2 * channels;
-    const first = message.subarray(at, at + channels);
-    const second = message.subarray(at + channels, at + 2 * channels);
+    const [first, second] = [at, at + channels].map((each) => message.subarray(each, each + channels));
     return { ...place, value: from(place.samples * spread.perSample[rank], first, second) };
   });
+}
+
+function added(a: Float64Array, b: Float64Array): Float64Array {
+  const sums = new Float64Array(a.length);
+  for (let c = 0; c < sums.length; c++) sums[c] = a[c] + b[c];
+  return sums;
 }

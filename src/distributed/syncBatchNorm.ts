@@ -6,8 +6,7 @@ import type { CallOptions } from "../layers/layer.ts";
 import { describe } from "../tensor/shape.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
 import { checkedGroup, checkTimeout, type ProcessGroup, type Step } from "./processGroup.ts";
-import type { Rounds } from "./reduction.ts";
-import type { Spread } from "./spread.ts";
+import type { Rounds, Spread } from "./reduction.ts";
 import { type SyncForward, syncBackward, syncForward } from "./syncBatch.ts";
 
 /** What {@link SyncBatchNorm} takes besides the options of batch normalization. */
@@ -142,9 +141,8 @@ export class SyncBatchNorm extends BatchNorm {
 
   /** What all ranks must have in common. */
   #terms(x: Tensor): string {
-    const { numFeatures, layout, eps, momentum } = this;
-    const facts = [`${numFeatures} channels`, x.dtype, `eps ${eps}`, `momentum ${momentum}`];
-    return [...facts, ...(layout === "channels-last" ? [layout] : [])].join(", ");
+    const { numFeatures, eps, momentum } = this;
+    return `${numFeatures} channels, ${x.dtype}, eps ${eps}, momentum ${momentum}`;
   }
 
   #step(direction: string, terms: string): Step {

@@ -113,8 +113,10 @@ function isSingle(plan: Plan): boolean {
 
 /** The loop shape that suits a plan; planes and columns are right for all. */
 function shapeOf(plan: Plan, compute: Compute): LoopShape {
-  const { batch, pool, inner } = plan;
-  if (pool === 1) return inner === 1 || (inner < leastInner && batch >= leastBatch) ? rows : planes;
+  const { batch, pool, channel, inner } = plan;
+  // A row of one value is no row: planes give one sample of (N, C) the bits that it has among others.
+  const isRow = inner === 1 ? channel > 1 : inner < leastInner && batch >= leastBatch;
+  if (pool === 1) return isRow ? rows : planes;
   if (plan.size <= mostForOneKernel) return planes;
   if (suitsTiles(plan, compute)) return tiles;
   return inner >= leastInner ? planes : columns;

@@ -1,0 +1,3 @@
+import { mpi } from "../../dist/distributed/index.js";
+import { main } from "./rank.mjs";
+await main(await mpi());
