@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { type CalibrateResult, type Calibration, calibration, openCheckpoint } from "../checkpoints/index.ts";
-import { mpi } from "../distributed/index.ts";
+// Not the entry point: the module of its worker threads must lie beside the one that starts them.
+import { mpi } from "../distributed/mpi/mpi.ts";
 import type { RunningNorm } from "../layers/runningNorm.ts";
 import { type Activations, activationsOf } from "./activations.ts";
 import { checkedSamples, named, samplesPerRead } from "./calibrateData.ts";

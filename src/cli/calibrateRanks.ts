@@ -1,15 +1,13 @@
 import { openCheckpoint } from "../checkpoints/index.ts";
-import { calibrateDistributed, type ProcessGroup, RankError } from "../distributed/index.ts";
-import { together } from "../distributed/together.ts";
+import { calibrateDistributed } from "../distributed/calibrate.ts";
+import type { ProcessGroup } from "../distributed/processGroup.ts";
+import { RankError, together } from "../distributed/together.ts";
 import { activationsOf } from "./activations.ts";
 import { samplesOf } from "./calibrateData.ts";
 import { type CalibrateFlags, layerOf, statisticsOf, withStatistics } from "./calibrateLayer.ts";
 import { report } from "./calibrateReport.ts";
 import { writerFor } from "./checkpointWriter.ts";
 import { progressBar } from "./progress.ts";
-
-/** Exit code of a rank whose error rank 0 prints. */
-const refused = 2;
 
 /**
  * `evenkeel calibrate --mpi`: each rank reads every size-th array; rank 0 shows how far all are, prints, and writes.
@@ -48,8 +46,8 @@ export async function calibrateOnRanks(flags: CalibrateFlags, group: ProcessGrou
       progress?.stop();
     }
   } catch (error) {
+    // Rank 0 says what all know, and its exit code is the job's: mpirun ends the others as soon as one exits with an error.
     if (isFirst || !(error instanceof RankError)) throw error;
-    process.exitCode = refused;
   } finally {
     await model?.close();
     group.close();
