@@ -107,7 +107,10 @@ function gathered(group, arrays) {
     const values = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
     const samples = (values.length - ofParameters) / 2;
     let at = 0;
-    return [...fixed, samples, samples].map((length) => values.subarray(at, (at += length)));
+    return [...fixed, samples, samples].map((length) => {
+      at += length;
+      return values.subarray(at - length, at);
+    });
   });
 }
 

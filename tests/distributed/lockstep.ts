@@ -43,14 +43,19 @@ export interface SyncStep {
   readonly rounds: readonly [number, number];
 }
 
-/** Forward and backward of a batch whose samples are cut among ranks at these places; `before` is how the ranks think that they are. */
-export function syncStep(batch: Batch, cuts: readonly number[], before?: Spread): SyncStep {
+/** Forward and backward of a batch whose samples are cut among ranks at these places; `before` is how the ranks think that they are, `place` puts a share elsewhere. */
+export function syncStep(
+  batch: Batch,
+  cuts: readonly number[],
+  before?: Spread,
+  place: (share: Tensor) => Tensor = (share) => share,
+): SyncStep {
   const { x, dy, weight, bias, eps, channelAxis, backend } = batch;
   const edges = [0, ...cuts, x.shape[0]];
   const size = edges.length - 1;
   const shares = edges.slice(1).map((end, rank) => ({
-    x: samplesFrom(x, edges[rank], end),
-    dy: samplesFrom(dy, edges[rank], end),
+    x: place(samplesFrom(x, edges[rank], end)),
+    dy: place(samplesFrom(dy, edges[rank], end)),
   }));
   const forward = lockstep(
     shares.map((share, rank) => {

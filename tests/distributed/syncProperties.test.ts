@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { momentsReduction, reduceOverSamples } from "../../src/distributed/reduction.ts";
 import { joinSiblings, mergeTree, placesOf } from "../../src/distributed/sampleTree.ts";
-import { functional as F, type FloatType, type Tensor, tensor } from "../../src/index.ts";
+import { empty, functional as F, type FloatType, type Tensor, tensor } from "../../src/index.ts";
 import { toFloat64 } from "../../src/tensor/cast.ts";
 import { randomTensor } from "../property/arbitraries.ts";
 import { ulpDistance } from "../ulp.ts";
@@ -66,6 +67,13 @@ function ulps(a: number, b: number, scale: number): number {
   return ulpDistance(scale, scale + Math.abs(a - b));
 }
 
+/** The same elements in kernel memory. */
+function inPool(of: Tensor): Tensor {
+  const copy = empty(of.shape, { dtype: of.dtype }) as Tensor;
+  (copy.data as Float64Array).set(of.data as Float64Array);
+  return copy;
+}
+
 describe("synchronized batch normalization over random splits", () => {
   it(`has the same bits however the samples are divided, and the moments of the whole (${manySplits} splits)`, () => {
     fc.assert(
@@ -93,6 +101,24 @@ describe("synchronized batch normalization over random splits", () => {
       { numRuns: manySplits },
     );
   });
+
+  it.each([
+    { shape: [5, 3, 190, 190], channelAxis: 1 },
+    { shape: [6, 40, 21, 21], channelAxis: 1 },
+    { shape: [5, 70, 70, 24], channelAxis: 3 },
+    { shape: [900, 130], channelAxis: 1 },
+  ])(
+    "has the same bits for batches beyond the caches, in arrays and in kernel memory: $shape",
+    ({ shape, channelAxis }) => {
+      const [x, dy] = [3, 4].map((seed) => randomTensor(shape, seed, { dtype: "float32" }));
+      const channels = shape[channelAxis];
+      const [weight, bias] = [5, 6].map((seed) => randomTensor([channels], seed, { dtype: "float32" }));
+      const batch: Batch = { x, dy, weight, bias, channelAxis, eps: 1e-5 };
+      const whole = bytesOf(syncStep(batch, []));
+      expect(bytesOf(syncStep(batch, [1, 3])).equals(whole)).toBe(true);
+      expect(bytesOf(syncStep(batch, [2, 2], undefined, inPool)).equals(whole)).toBe(true);
+    },
+  );
 
   it("sends a message twice where the ranks before held other numbers of samples than expected", () => {
     const x = randomTensor([12, 3, 5], 1);
@@ -131,5 +157,18 @@ describe("the tree over samples", () => {
   it("sends a node for many samples", () => {
     expect(placesOf(64, 128)).toEqual([{ start: 64, samples: 64 }]);
     expect(placesOf(1, 1024)).toHaveLength(10);
+  });
+});
+
+describe("a message of a rank", () => {
+  it("must have as many numbers as its samples make", () => {
+    const values = [{ count: 2, mean: new Float64Array(3), m2: new Float64Array(3) }];
+    const part = { rank: 0, perSample: 2, channels: 3, values };
+    const rounds = reduceOverSamples(part, momentsReduction, { samples: [1, 1], perSample: [2, 2] });
+    const { value } = rounds.next();
+    const own = value as Float64Array;
+    const theirs = own.slice(0, -1);
+    theirs[2] = 1;
+    expect(() => rounds.next([own, theirs])).toThrow("expected 9 numbers of rank 1, got 8");
   });
 });

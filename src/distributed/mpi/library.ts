@@ -33,6 +33,7 @@ const signatures = {
   MPI_Iallgatherv: "int MPI_Iallgatherv(void *, int, void *, void *, void *, void *, void *, void *, void *)",
   MPI_Test: "int MPI_Test(void *, _Out_ int *, void *)",
   MPI_Isend: "int MPI_Isend(void *, int, void *, int, int, void *, void *)",
+  MPI_Recv: "int MPI_Recv(void *, int, void *, int, int, void *, void *)",
   MPI_Iprobe: "int MPI_Iprobe(int, int, void *, _Out_ int *, void *)",
 } as const;
 

@@ -48,8 +48,13 @@ export function mpiTransport(mpi: Mpi): Transport {
         watched = now;
         const dead = deadRanks(peers);
         // What a rank had sent before it ended may still be on its way.
-        if (dead.length > 0 && !isFinished()) throw gone(dead);
-        if (noted(anyTime).length > 0) throw new AbsentError("other ranks have given up waiting", []);
+        if (dead.length > 0 && !isFinished()) {
+          // Ranks of other hosts cannot see it.
+          leaveNotes(dead);
+          throw gone(dead);
+        }
+        const [told] = noted(anyTime);
+        if (told !== undefined) throw toldBy(told);
       }
       if (now - start > milliseconds) throw late(milliseconds, missing());
       Atomics.wait(nap, 0, 0, napMilliseconds);
@@ -63,13 +68,30 @@ export function mpiTransport(mpi: Mpi): Transport {
     );
   }
 
-  /** Leaves a note for every rank, and tells from whom none comes. */
-  function missing(): number[] {
-    const note = mpi.allocate(8);
+  /** Leaves a note for every rank: a byte for each rank, 1 for those that have died. */
+  function leaveNotes(dead: readonly number[]): void {
+    const note = mpi.allocate(size);
+    note.bytes.fill(0);
+    for (const each of dead) note.bytes[each] = 1;
     for (let other = 0; other < size; other++) {
       if (other !== rank)
-        mpi.call("MPI_Isend", note.pointer, 0, byte, other, noteTag, world, mpi.allocate(8).pointer);
+        mpi.call("MPI_Isend", note.pointer, size, byte, other, noteTag, world, mpi.allocate(8).pointer);
     }
+    // Looking is what makes MPI send.
+    noted(anyTime);
+  }
+
+  /** What the note of a rank says. */
+  function toldBy(other: number): AbsentError {
+    const note = mpi.allocate(size);
+    mpi.call("MPI_Recv", note.pointer, size, byte, other, noteTag, world, null);
+    const dead = Array.from(note.bytes.keys()).filter((each) => note.bytes[each] === 1);
+    return dead.length > 0 ? gone(dead) : new AbsentError("other ranks have given up waiting", []);
+  }
+
+  /** Leaves a note for every rank, and tells from whom none comes. */
+  function missing(): number[] {
+    leaveNotes([]);
     const end = performance.now() + noteMilliseconds;
     let present = noted(anyTime);
     while (present.length < size - 1 && performance.now() < end) {
