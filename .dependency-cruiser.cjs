@@ -22,7 +22,7 @@ module.exports = {
     })),
     {
       name: "core-has-no-dependencies",
-      comment: "What the CLI or one subpath needs stays out of the core's import graph.",
+      comment: "What the CLI, MPI or one subpath needs stays out of the core's import graph.",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(cli|checkpoints|distributed/mpi)/" },
       to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer"] },

@@ -5,7 +5,7 @@ import { base } from "./roster.ts";
 import { ratioToBase } from "./table.ts";
 
 /** Okabe and Ito's colours and three more; seven shapes, so that no two entrants share both. */
-const colours = [
+export const colours = [
   ...["#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00"],
   ...["#cc79a7", "#999999", "#b8a800", "#8c6bb1", "#a6611a"],
 ];
@@ -70,6 +70,11 @@ export async function plotOf(report: Report): Promise<string> {
       font: "sans-serif",
     },
   } as unknown as TopLevelSpec;
+  return svgOf(spec);
+}
+
+/** A plot as an SVG that follows the reader's colour scheme. */
+export async function svgOf(spec: TopLevelSpec): Promise<string> {
   const view = new vega.View(vega.parse(compile(spec).spec), { renderer: "none" });
   return themed(await view.toSVG());
 }

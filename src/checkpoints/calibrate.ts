@@ -107,17 +107,10 @@ export async function calibrate(
   options: CalibrateOptions = {},
 ): Promise<CalibrateResult> {
   checkOptions(who, options);
-  const isIterable =
-    typeof batches === "object" &&
-    batches !== null &&
-    (Symbol.iterator in batches || Symbol.asyncIterator in batches) &&
-    !ArrayBuffer.isView(batches);
-  if (!isIterable) {
-    throw new TypeError(`${who}: expected an iterable of tensors, got ${describe(batches)}`);
-  }
+  const all = batchesOf(batches);
   const work = calibration(layer, options);
   options.signal?.throwIfAborted();
-  for await (const batch of batches) {
+  for await (const batch of all) {
     options.signal?.throwIfAborted();
     work.add(batch);
     if (options.onProgress !== undefined) {
@@ -127,6 +120,29 @@ export async function calibrate(
   }
   options.signal?.throwIfAborted();
   return work.finish();
+}
+
+/**
+ * Any iterable of batches as an async one.
+ *
+ * @throws TypeError if it is no iterable of tensors
+ * @example
+ * for await (const batch of batchesOf([x])) work.add(batch);
+ */
+export function batchesOf(
+  batches: Iterable<TensorLike> | AsyncIterable<TensorLike>,
+): AsyncGenerator<TensorLike> {
+  const isIterable =
+    typeof batches === "object" &&
+    batches !== null &&
+    (Symbol.iterator in batches || Symbol.asyncIterator in batches) &&
+    !ArrayBuffer.isView(batches);
+  if (!isIterable) {
+    throw new TypeError(`${who}: expected an iterable of tensors, got ${describe(batches)}`);
+  }
+  return (async function* () {
+    yield* batches;
+  })();
 }
 
 /**

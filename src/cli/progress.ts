@@ -11,17 +11,32 @@ export interface Progress {
   stop(): void;
 }
 
+/** Options of {@link progressBar}. */
+export interface ProgressOptions {
+  /** Print a line now and then where stderr is no terminal, such as under mpirun. */
+  readonly isPiped?: boolean;
+}
+
+/** Time between two lines where stderr is no terminal. */
+const lineMilliseconds = 5000;
+
 /**
- * Progress over `total` units of work, with rate and time left; silent where stderr is no terminal.
+ * Progress over `total` units of work, with rate and time left; silent where stderr is no terminal, unless `isPiped`.
  *
  * @example
  * const progress = progressBar("samples", 1000);
  */
-export function progressBar(unit: string, total: number): Progress {
+export function progressBar(
+  unit: string,
+  total: number,
+  { isPiped = false }: ProgressOptions = {},
+): Progress {
   const bar = new SingleBar(
     {
       format: `{bar} {percentage}% | {value}/{total} ${unit} | {rate} ${unit}/s | {eta_formatted} left`,
       stream: process.stderr,
+      noTTYOutput: isPiped,
+      notTTYSchedule: lineMilliseconds,
     },
     Presets.rect,
   );
@@ -33,7 +48,7 @@ export function progressBar(unit: string, total: number): Progress {
       first ??= done;
       const elapsed = Date.now() - since;
       const rate = elapsed === 0 ? "?" : rounded(((done - first) * 1000) / elapsed);
-      if (!isShown && process.stderr.isTTY && elapsed > quietMilliseconds) {
+      if (!isShown && (process.stderr.isTTY || isPiped) && elapsed > quietMilliseconds) {
         bar.start(total, done, { rate });
         isShown = true;
       }

@@ -129,6 +129,18 @@ export function checkTimeout(who: string, timeout: unknown): void {
   if (!(timeout > 0)) throw new RangeError(`${who}: expected a timeout above 0 seconds, got ${timeout}`);
 }
 
+/**
+ * A group from a caller, or null.
+ *
+ * @throws TypeError if it is neither
+ */
+export function checkedGroup(who: string, group: ProcessGroup | null): ProcessGroup | null {
+  if (group === null || typeof group?.allGather === "function") return group;
+  throw new TypeError(
+    `${who}: expected group to be a process group, such as await mpi(), or null, got ${describe(group)}`,
+  );
+}
+
 /** What is wrong where envelopes differ, told alike on every rank; undefined where they agree. */
 function mismatch(envelopes: readonly Envelope[]): string | undefined {
   for (const key of ["what", "sequence", "terms"] as const) {

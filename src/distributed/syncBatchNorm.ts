@@ -5,7 +5,7 @@ import { BatchNorm, type BatchNormLayerOptions } from "../layers/batchNorm.ts";
 import type { CallOptions } from "../layers/layer.ts";
 import { describe } from "../tensor/shape.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
-import { checkTimeout, type ProcessGroup, type Step } from "./processGroup.ts";
+import { checkedGroup, checkTimeout, type ProcessGroup, type Step } from "./processGroup.ts";
 import type { Rounds, Spread } from "./reduction.ts";
 import { type SyncForward, syncBackward, syncForward } from "./syncBatch.ts";
 
@@ -62,7 +62,7 @@ export class SyncBatchNorm extends BatchNorm {
     const { group, name, timeout, ...rest } = options;
     super("SyncBatchNorm", numFeatures, rest);
     const given = withDefaults("SyncBatchNorm", syncDefaults, { group, name, timeout });
-    this.group = checkedGroup(given.group);
+    this.group = checkedGroup("SyncBatchNorm", given.group);
     if (typeof given.name !== "string") {
       throw new TypeError(`SyncBatchNorm: expected name to be a string, got ${describe(given.name)}`);
     }
@@ -190,11 +190,4 @@ function tell(group: ProcessGroup, step: Step): void {
   } catch {
     // The caller throws what was told.
   }
-}
-
-function checkedGroup(group: ProcessGroup | null): ProcessGroup | null {
-  if (group === null || typeof group?.allGather === "function") return group;
-  throw new TypeError(
-    `SyncBatchNorm: expected group to be a process group, such as await mpi(), or null, got ${describe(group)}`,
-  );
 }
