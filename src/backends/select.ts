@@ -1,14 +1,13 @@
 import { describe } from "../tensor/shape.ts";
 import type { Backend } from "./backend.ts";
 import { reference } from "./reference/reference.ts";
-import { wasm } from "./wasm/wasm.ts";
 
 /** Name of a backend: WebAssembly kernels, or plain float64 loops. */
 export type BackendName = "wasm" | "reference";
 
-const backends: Readonly<Record<BackendName, Backend>> = { wasm, reference };
+const names: readonly BackendName[] = ["wasm", "reference"];
 
-let current: Backend = wasm;
+let current: BackendName = "wasm";
 
 /**
  * Chooses the backend of every later call that names none.
@@ -18,25 +17,31 @@ let current: Backend = wasm;
  * setBackend("reference");
  */
 export function setBackend(name: BackendName): void {
-  current = backendNamed(name);
+  checkBackend(name, "setBackend");
+  current = name;
 }
 
 /** Name of the backend in use. */
 export function getBackend(): BackendName {
-  return current.name as BackendName;
+  return current;
 }
 
 /**
- * The backend of that name; the current one for undefined.
+ * The backend of that name, the current one for undefined; `wasm` is the caller's, with the kernels that its plans need.
+ *
+ * @throws RangeError if there is no such backend
+ */
+export function backendNamed(name: BackendName | undefined, wasm: Backend): Backend {
+  if (name !== undefined) checkBackend(name, "setBackend");
+  return (name ?? current) === "wasm" ? wasm : reference;
+}
+
+/**
+ * Checks the name of a backend.
  *
  * @throws RangeError naming `who` if there is no such backend
  */
-export function backendNamed(name: BackendName | undefined, who = "setBackend"): Backend {
-  if (name === undefined) return current;
-  if (!Object.hasOwn(backends, name)) {
-    throw new RangeError(
-      `${who}: expected one of ${Object.keys(backends).join(", ")}, got ${describe(name)}`,
-    );
-  }
-  return backends[name];
+export function checkBackend(name: BackendName, who: string): void {
+  if (names.includes(name)) return;
+  throw new RangeError(`${who}: expected one of ${names.join(", ")}, got ${describe(name)}`);
 }

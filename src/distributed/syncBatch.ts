@@ -41,7 +41,7 @@ export interface SyncForward {
  */
 export function* syncForward(request: Request, place: Place): Rounds<SyncForward> {
   const { who, plan, x } = request;
-  const backend = backendNamed(request.backend);
+  const backend = backendNamed(request.backend, request.wasm);
   const y = outputFor(who, "out", x, request.out);
   const eps = finiteNumber(who, "eps", request.eps);
   const geometry = samplesOf(plan, x.shape);

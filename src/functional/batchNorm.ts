@@ -1,3 +1,5 @@
+import { pooledChoice } from "../backends/wasm/choice.ts";
+import { wasmFor } from "../backends/wasm/wasm.ts";
 import { varianceOf } from "../plan/moments.ts";
 import { channelPlan } from "../plan/plan.ts";
 import { frontAxis, sizeText } from "../tensor/shape.ts";
@@ -16,6 +18,8 @@ import {
   saveByFixed,
 } from "./core.ts";
 import { type RunningOptions, runningDdof, updateRunning, weightOfNew } from "./running.ts";
+
+const wasm = /* @__PURE__ */ wasmFor(pooledChoice);
 
 /** Options of {@link batchNorm} and {@link batchNormBackward}. */
 export interface BatchNormOptions extends NormOptions, RunningOptions {
@@ -118,6 +122,7 @@ function batchNormRequest(who: string, input: TensorLike, options: BatchNormOpti
     eps: options.eps ?? 1e-5,
     out: options.out,
     backend: options.backend,
+    wasm,
   };
 }
 

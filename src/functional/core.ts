@@ -36,6 +36,8 @@ export interface Request {
   readonly eps: number;
   readonly out: TensorLike | undefined;
   readonly backend: BackendName | undefined;
+  /** The kernels for the norm's kind of plan. */
+  readonly wasm: Backend;
 }
 
 /** What backward needs of a forward. */
@@ -77,7 +79,7 @@ export interface BatchForward extends Forward {
 
 /** Moments of the input itself: `xhat = (x - mean) / sqrt(variance + eps)`. */
 export function normalizeByBatch(request: Request): BatchForward {
-  const backend = backendNamed(request.backend);
+  const backend = backendNamed(request.backend, request.wasm);
   const y = outputFor(request.who, "out", request.x, request.out);
   const eps = finiteNumber(request.who, "eps", request.eps);
   const { moments, statistics } = forwardBy(backend, request, eps, y);
@@ -87,7 +89,7 @@ export function normalizeByBatch(request: Request): BatchForward {
 
 /** Given statistics, one mean and variance for each of the plan's: `xhat = (x - mean) / sqrt(variance + eps)`. */
 export function normalizeByFixed(request: Request, mean: Tensor, variance: Tensor): Forward {
-  const backend = backendNamed(request.backend);
+  const backend = backendNamed(request.backend, request.wasm);
   const y = outputFor(request.who, "out", request.x, request.out);
   const statistics = fixedStatistics(request, mean, variance);
   backend.normalize(request.plan, request.x, statistics, request, y);
@@ -97,7 +99,7 @@ export function normalizeByFixed(request: Request, mean: Tensor, variance: Tenso
 
 /** What backward needs, without a forward: the moments are taken of x again. */
 export function saveByBatch(request: Request): Saved {
-  const backend = backendNamed(request.backend);
+  const backend = backendNamed(request.backend, request.wasm);
   const eps = finiteNumber(request.who, "eps", request.eps);
   const statistics = statisticsOf(backend.moments(request.plan, request.x), eps);
   return savedFrom(request, statistics, false, backend);
@@ -105,7 +107,12 @@ export function saveByBatch(request: Request): Saved {
 
 /** What backward needs, without a forward, where the statistics are given. */
 export function saveByFixed(request: Request, mean: Tensor, variance: Tensor): Saved {
-  return savedFrom(request, fixedStatistics(request, mean, variance), true, backendNamed(request.backend));
+  return savedFrom(
+    request,
+    fixedStatistics(request, mean, variance),
+    true,
+    backendNamed(request.backend, request.wasm),
+  );
 }
 
 /**

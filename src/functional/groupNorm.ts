@@ -1,3 +1,5 @@
+import { anyChoice } from "../backends/wasm/choice.ts";
+import { wasmFor } from "../backends/wasm/wasm.ts";
 import { channelPlan } from "../plan/plan.ts";
 import { sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
@@ -11,6 +13,8 @@ import {
   type Request,
   saveByBatch,
 } from "./core.ts";
+
+const wasm = /* @__PURE__ */ wasmFor(anyChoice);
 
 /** Options of {@link groupNorm} and {@link groupNormBackward}. */
 export interface GroupNormOptions extends NormOptions {
@@ -101,5 +105,6 @@ function groupNormRequest(who: string, input: TensorLike, options: GroupNormOpti
     eps: options.eps ?? 1e-5,
     out: options.out,
     backend: options.backend,
+    wasm,
   };
 }

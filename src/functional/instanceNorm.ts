@@ -1,3 +1,5 @@
+import { anyChoice } from "../backends/wasm/choice.ts";
+import { wasmFor } from "../backends/wasm/wasm.ts";
 import { varianceOf } from "../plan/moments.ts";
 import { channelPlan, type Plan } from "../plan/plan.ts";
 import { sizeText } from "../tensor/shape.ts";
@@ -14,6 +16,8 @@ import {
   saveByBatch,
 } from "./core.ts";
 import { type RunningOptions, runningDdof, updateRunning, weightOfNew } from "./running.ts";
+
+const wasm = /* @__PURE__ */ wasmFor(anyChoice);
 
 /** Options of {@link instanceNorm} and {@link instanceNormBackward}. */
 export interface InstanceNormOptions extends NormOptions, RunningOptions {
@@ -122,5 +126,6 @@ function instanceNormRequest(who: string, input: TensorLike, options: InstanceNo
     eps: options.eps ?? 1e-5,
     out: options.out,
     backend: options.backend,
+    wasm,
   };
 }

@@ -1,10 +1,14 @@
 import { backendNamed } from "../backends/select.ts";
+import { anyChoice } from "../backends/wasm/choice.ts";
+import { wasmFor } from "../backends/wasm/wasm.ts";
 import { varianceOf } from "../plan/moments.ts";
 import { planOf } from "../plan/plan.ts";
 import { describe, frontAxis } from "../tensor/shape.ts";
 import { asTensor, Tensor, type TensorLike } from "../tensor/tensor.ts";
 import { oneOf } from "./checks.ts";
 import { transpose } from "./transpose.ts";
+
+const wasm = /* @__PURE__ */ wasmFor(anyChoice);
 
 /** Options of {@link moments}. */
 export interface MomentsOptions {
@@ -45,7 +49,7 @@ export function moments(
     reduced: axes.map((_, place) => kept.length + place),
     affine: [],
   });
-  const taken = backendNamed(undefined).moments(plan, moved);
+  const taken = backendNamed(undefined, wasm).moments(plan, moved);
   const shape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   return {
     count: taken.count,

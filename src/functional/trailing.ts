@@ -1,3 +1,5 @@
+import { rowChoice } from "../backends/wasm/choice.ts";
+import { wasmFor } from "../backends/wasm/wasm.ts";
 import { type Plan, trailingPlan } from "../plan/plan.ts";
 import { describe, frontAxis, sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
@@ -14,6 +16,8 @@ import {
   saveByBatch,
 } from "./core.ts";
 import { inverseOrder, transpose } from "./transpose.ts";
+
+const wasm = /* @__PURE__ */ wasmFor(rowChoice);
 
 /** Options shared by the norms whose weight has the shape of what they reduce. */
 export interface TrailingNormOptions extends NormOptions {
@@ -51,7 +55,7 @@ export function trailingForward(
   const { plan, x, weight, bias, order, parameterOrder } = view;
   const { backend } = options;
   const out = order === null ? options.out : undefined;
-  const forward = normalizeByBatch({ who, plan, x, weight, bias, eps, out, backend });
+  const forward = normalizeByBatch({ who, plan, x, weight, bias, eps, out, backend, wasm });
   if (order === null && parameterOrder === null) return forward;
   const { y, backward } = forward;
   return {
@@ -70,7 +74,7 @@ export function trailingBackward(
   centered: boolean,
 ): Gradients {
   const view = trailingView(who, input, options, centered);
-  const saved = saveByBatch({ who, ...view, eps, out: undefined, backend: options.backend });
+  const saved = saveByBatch({ who, ...view, eps, out: undefined, backend: options.backend, wasm });
   return gradientsInView(who, view, (moved, out) => gradients(saved, moved, out), dy, options.out);
 }
 

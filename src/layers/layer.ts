@@ -1,4 +1,4 @@
-import { type BackendName, backendNamed } from "../backends/select.ts";
+import { type BackendName, checkBackend } from "../backends/select.ts";
 import { finiteNumber } from "../functional/checks.ts";
 import type { Backward, Forward } from "../functional/core.ts";
 import { storeFloat64 } from "../tensor/cast.ts";
@@ -56,7 +56,7 @@ export abstract class Layer {
       );
     }
     this.dtype = dtype;
-    backendNamed(options.backend, who);
+    if (options.backend !== undefined) checkBackend(options.backend, who);
     this.backend = options.backend;
   }
 

@@ -1,10 +1,15 @@
 import type { ParameterGrads } from "../../src/backends/backend.ts";
 import type { BackendName } from "../../src/backends/select.ts";
+import { pooledChoice } from "../../src/backends/wasm/choice.ts";
+import { wasmFor } from "../../src/backends/wasm/wasm.ts";
 import type { Rounds, Spread } from "../../src/distributed/reduction.ts";
 import { type SyncForward, syncBackward, syncForward } from "../../src/distributed/syncBatch.ts";
 import { type DataOf, type FloatType, Tensor } from "../../src/index.ts";
 import { channelPlan } from "../../src/plan/plan.ts";
 import { emptyLike } from "../../src/tensor/tensor.ts";
+
+/** As batch normalization has it. */
+const wasm = wasmFor(pooledChoice);
 
 /** Runs the rounds of all ranks side by side, as a group would, and counts them. */
 export function lockstep<Result>(ranks: readonly Rounds<Result>[]): {
@@ -60,7 +65,7 @@ export function syncStep(
   const forward = lockstep(
     shares.map((share, rank) => {
       const plan = channelPlan(share.x.shape, channelAxis, false);
-      const request = { who: "test", plan, x: share.x, weight, bias, eps, out: undefined, backend };
+      const request = { who: "test", plan, x: share.x, weight, bias, eps, out: undefined, backend, wasm };
       return syncForward(request, { rank, size, before });
     }),
   );

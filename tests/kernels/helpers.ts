@@ -1,8 +1,9 @@
 import { expect } from "vitest";
 import { statisticsOf } from "../../src/backends/backend.ts";
 import { reference } from "../../src/backends/reference/reference.ts";
+import { anyChoice } from "../../src/backends/wasm/choice.ts";
 import { allocate, free, setThreads } from "../../src/backends/wasm/runtime.ts";
-import { wasm } from "../../src/backends/wasm/wasm.ts";
+import { wasmFor } from "../../src/backends/wasm/wasm.ts";
 import { view } from "../../src/backends/wasm/workspace.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { storeFloat64, toFloat64 } from "../../src/tensor/cast.ts";
@@ -13,6 +14,8 @@ import {
   type TypedArray,
 } from "../../src/tensor/dtype.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+
+const wasm = wasmFor(anyChoice);
 
 /** Elements on both sides of a guarded buffer; larger than any overshoot of a kernel unrolled by 4 vectors. */
 const guardElements = 24;

@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { wasm } from "../../src/backends/wasm/wasm.ts";
+import { anyChoice } from "../../src/backends/wasm/choice.ts";
+import { wasmFor } from "../../src/backends/wasm/wasm.ts";
 import { planFrom } from "../../src/plan/plan.ts";
 import { toFloat64 } from "../../src/tensor/cast.ts";
 import type { FloatType } from "../../src/tensor/dtype.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { byKernels, byReference, caseOf, expectClose, expectSame, normals, plain } from "./helpers.ts";
+
+const wasm = wasmFor(anyChoice);
 
 const extent = fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 9 }));
 

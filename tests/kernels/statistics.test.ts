@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { wasm } from "../../src/backends/wasm/wasm.ts";
+import { anyChoice } from "../../src/backends/wasm/choice.ts";
+import { wasmFor } from "../../src/backends/wasm/wasm.ts";
 import { type Plan, planFrom } from "../../src/plan/plan.ts";
 import { byKernels, byReference, caseOf, expectWithin, normals, plain } from "./helpers.ts";
+
+const wasm = wasmFor(anyChoice);
 
 const extents = { batch: 1, pool: 1, group: 1, channel: 1, inner: 1 };
 

@@ -1,4 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
+import * as binary from "./binary/kernels.ts";
 import { coefficientsBySums, coefficientsOf, gradientsFor, pairsFor, parameterSums } from "./coefficients.ts";
 import { type Compute, elementBytes } from "./operands.ts";
 import { type Call, flag, type LoopShape, type StatisticsAt } from "./request.ts";
@@ -39,6 +40,10 @@ interface Cut {
 
 /** Every column has its statistic and its parameter (pool > 1, little or nothing after the affine axes). */
 export const columns: LoopShape = {
+  kernels: binary.columns,
+  isCutByPlan: true,
+  areParametersCutByPlan: true,
+
   forward(call) {
     const { plan, compute, x, y, mean, m2, rstd, eps, weight, bias } = call;
     const { batch, pool, group, channel, inner } = plan;

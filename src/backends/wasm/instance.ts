@@ -1,4 +1,5 @@
 import { type WasmExports, type WasmMemory, type WasmModule, webAssembly } from "../../tensor/webAssembly.ts";
+import { type KernelFrame, type KernelPart, link } from "./link.ts";
 
 /** Kernels over a memory, and the module from which workers make their own instance. */
 export interface Kernels {
@@ -8,10 +9,10 @@ export interface Kernels {
   readonly exports: WasmExports;
 }
 
-/** A build of kernels as the package embeds it (scripts/build-kernels.mjs). */
+/** A build of kernels as the package embeds it: its frame, and functions of it. */
 export interface KernelBinary {
-  readonly kernelsBase64: string;
-  readonly sharedFlagOffset: number;
+  readonly frame: KernelFrame;
+  readonly all: Iterable<KernelPart>;
 }
 
 /**
@@ -20,11 +21,8 @@ export interface KernelBinary {
  * @throws Error where a page's Content-Security-Policy refuses WebAssembly
  */
 export function instantiate(binary: KernelBinary, memory: WasmMemory, isShared: boolean): Kernels {
-  const bytes = bytesOfBase64(binary.kernelsBase64);
-  // The builds for shared and unshared memory differ in this byte alone, which the build checks.
-  bytes[binary.sharedFlagOffset] = isShared ? 3 : 1;
   const { Instance } = webAssembly();
-  const module = compiled(bytes);
+  const module = compiled(link(binary.frame, binary.all, isShared));
   return { module, memory, isShared, exports: new Instance(module, { env: { memory } }).exports };
 }
 
@@ -39,11 +37,4 @@ function compiled(bytes: Uint8Array): WasmModule {
       { cause },
     );
   }
-}
-
-function bytesOfBase64(text: string): Uint8Array {
-  const letters = atob(text);
-  const bytes = new Uint8Array(letters.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
-  return bytes;
 }

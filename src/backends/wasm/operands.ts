@@ -22,6 +22,7 @@ const narrowings: Readonly<Partial<Record<FloatType, string>>> = {
  * The names of a kernel for each compute type, for kernels that small calls use: putting a name together takes them a
  * tenth of their time.
  */
+// @__NO_SIDE_EFFECTS__
 export function kernelPair(name: string): Readonly<Record<Compute, string>> {
   return { F32: `${name}F32`, F64: `${name}F64` };
 }

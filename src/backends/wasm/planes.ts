@@ -1,4 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
+import * as binary from "./binary/kernels.ts";
 import { coefficientsBySums, coefficientsOf, pairsFor, parameterSums } from "./coefficients.ts";
 import { type Compute, elementBytes, kernelPair } from "./operands.ts";
 import { flag, type LoopShape } from "./request.ts";
@@ -41,6 +42,8 @@ const kernels = {
 
 /** Runs of `inner` elements share a statistic and a parameter. Right for every plan, fast from 16 elements on. */
 export const planes: LoopShape = {
+  kernels: binary.planes,
+
   forward(call) {
     const { plan, compute, x, y, weight, bias, mean, m2, rstd, eps } = call;
     const { pool, group, channel, inner } = plan;

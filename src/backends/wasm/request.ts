@@ -1,4 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
+import type { KernelPart } from "./link.ts";
 import type { Compute } from "./operands.ts";
 
 /** A plan's operands as addresses, in the compute type; 0 where there is none. */
@@ -65,6 +66,12 @@ export interface GradInputCall extends Call, StatisticsAt {
 
 /** One loop shape: the same steps for the plans that it suits. */
 export interface LoopShape {
+  /** The kernels that it calls. */
+  readonly kernels: readonly KernelPart[];
+  /** Whether the statistics are summed in parts cut by the size of the whole plan, so that slices of it have other bits. */
+  readonly isCutByPlan?: boolean;
+  /** The same of the sums for weight and bias alone. */
+  readonly areParametersCutByPlan?: boolean;
   forward(call: ForwardCall): void;
   normalize(call: NormalizeCall): void;
   backward(call: BackwardCall): SumsAt;

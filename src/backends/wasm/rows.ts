@@ -1,4 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
+import * as binary from "./binary/kernels.ts";
 import { type Compute, constant, elementBytes, kernelPair } from "./operands.ts";
 import { flag, type LoopShape } from "./request.ts";
 import { parallel } from "./runtime.ts";
@@ -18,6 +19,9 @@ const kernels = {
 
 /** Each statistic is one contiguous row, each of whose elements has its own weight and bias (pool = inner = 1). */
 export const rows: LoopShape = {
+  kernels: binary.rows,
+  areParametersCutByPlan: true,
+
   forward({ plan, compute, x, y, weight, bias, mean, m2, rstd, eps }) {
     const parameters = expanded(plan, compute, weight, bias);
     parallel(

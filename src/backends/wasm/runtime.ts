@@ -1,6 +1,7 @@
 import { isMemoryShared, kernelBuffer, kernelMemory } from "../../tensor/memory.ts";
-import * as binary from "./binary/kernels.ts";
+import { all, frame } from "./binary/kernels.ts";
 import { instantiate } from "./instance.ts";
+import type { KernelPart } from "./link.ts";
 import { createRunner, getThreads, type Runner } from "./threads/parallel.ts";
 
 export { allocate, free } from "../../tensor/memory.ts";
@@ -8,6 +9,13 @@ export { pointerOf } from "../../tensor/tensor.ts";
 export { getThreads, leastScratchBytes as scratchBytes, setThreads } from "./threads/parallel.ts";
 
 let runner: Runner | undefined;
+const provided = /* @__PURE__ */ new Set<KernelPart>(all);
+let linked = 0;
+
+/** Adds kernels to those that calls can use; without an effect for those that are there. */
+export function provide(parts: readonly KernelPart[]): void {
+  for (const part of parts) provided.add(part);
+}
 
 /** Runs a kernel over [0, items), on as many threads as `work`, the number of elements touched, is worth. */
 export function parallel(kernel: string, args: readonly number[], items: number, work: number = items): void {
@@ -35,6 +43,11 @@ export function memoryBuffer(): ArrayBufferLike {
 
 /** Memory, kernels and workers are made at the first use, so that importing the package costs nothing. */
 function currentRunner(): Runner {
-  runner ??= createRunner(instantiate(binary, kernelMemory(), isMemoryShared()));
+  if (runner === undefined || linked < provided.size) {
+    // What was loaded later brings its kernels with it.
+    runner?.close();
+    runner = createRunner(instantiate({ frame, all: provided }, kernelMemory(), isMemoryShared()));
+    linked = provided.size;
+  }
   return runner;
 }

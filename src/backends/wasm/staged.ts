@@ -1,7 +1,6 @@
 import { PoolBlock } from "../../tensor/block.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { pairsFor, parameterSums } from "./coefficients.ts";
-import { columns } from "./columns.ts";
 import { type Compute, computeOf, elementBytes, finishOutput, input, output } from "./operands.ts";
 import type {
   BackwardCall,
@@ -11,7 +10,6 @@ import type {
   NormalizeCall,
   SumsAt,
 } from "./request.ts";
-import { rows } from "./rows.ts";
 import { elementSlices, type Slice, statisticSlices } from "./slices.ts";
 import { blockBytes, needsStage, type Operand, runBlocks } from "./stage.ts";
 import { float64At, inPart } from "./workspace.ts";
@@ -42,7 +40,7 @@ export function forward(shape: LoopShape, call: Forward, x: Tensor, y: Tensor | 
     // Spelled out: for a few elements, spreading the call would take longer than the kernel.
     shape.forward({ plan, compute, x: from, y: target, weight, bias, mean, m2, rstd, eps });
     if (to !== null) finishOutput(to);
-  } else if (shape === columns) {
+  } else if (shape.isCutByPlan) {
     // Blocks of rows are cut by the size of the whole plan, and their shifts are sampled over all of it.
     const whole = inKernelMemory(x, compute);
     shape.forward({ ...call, x: input(whole, compute), y: 0 });
@@ -83,7 +81,7 @@ export function normalize(shape: LoopShape, call: Normalize, x: Tensor, y: Tenso
 /** The sums of a backward and, unless dx is null, dx. */
 export function backward(shape: LoopShape, call: Backward, x: Tensor, dy: Tensor, dx: Tensor | null): SumsAt {
   const { plan, compute, weight, mean, rstd, fixed, parameters } = call;
-  const isWhole = shape === columns || (shape === rows && parameters);
+  const isWhole = shape.isCutByPlan || (shape.areParametersCutByPlan && parameters);
   if (isWhole || !isLarge(call) || !needsStages(x, dy, dx)) {
     const from = input(x, compute);
     const upstream = input(dy, compute);

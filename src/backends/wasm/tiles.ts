@@ -1,4 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
+import * as binary from "./binary/kernels.ts";
 import { pairsFor, parameterSums } from "./coefficients.ts";
 import { columns } from "./columns.ts";
 import { type Compute, elementBytes } from "./operands.ts";
@@ -16,6 +17,8 @@ const leastBatch = 8;
 
 /** All columns of a sample over all of pool, from reading to writing while they are in cache. */
 export const tiles: LoopShape = {
+  kernels: binary.tiles,
+
   forward({ plan, compute, x, y, weight, bias, mean, m2, rstd, eps }) {
     const { pool, group, channel, inner } = plan;
     parallel(

@@ -11,118 +11,110 @@ import {
   statisticsOf,
 } from "../backend.ts";
 import { reference } from "../reference/reference.ts";
-import { columns } from "./columns.ts";
-import { type Compute, computeOf, doubles, parameter } from "./operands.ts";
-import { planes } from "./planes.ts";
-import type { LoopShape, StatisticsAt, SumsAt } from "./request.ts";
-import { rows } from "./rows.ts";
+import type { Choice } from "./choice.ts";
+import { computeOf, doubles, parameter } from "./operands.ts";
+import type { StatisticsAt, SumsAt } from "./request.ts";
+import { provide } from "./runtime.ts";
 import * as staged from "./staged.ts";
-import { suitsTiles, tiles } from "./tiles.ts";
 import { copyOf, float64At, releaseAll, reserve } from "./workspace.ts";
 
-/** Smaller plans are planes, which take one kernel, whatever their runs: calling several would take longer. */
-const mostForOneKernel = 512;
+/**
+ * WebAssembly kernels for the plans of a choice: float32 with float64 sums; float64 throughout for float64.
+ */
+// @__NO_SIDE_EFFECTS__
+export function wasmFor({ shapes, shapeOf }: Choice): Backend {
+  for (const { kernels } of shapes) provide(kernels);
+  return {
+    name: "wasm",
 
-/** Shorter runs are columns rather than planes. */
-const leastInner = 16;
+    moments(plan, x) {
+      if (plan.size === 0) return reference.moments(plan, x);
+      return inCall(() => forward(shapeOf, plan, x, 0, { weight: null, bias: null }, null).moments);
+    },
 
-/** Shorter runs are parts of a row, with a weight and a bias for each element, if the rows are this many. */
-const leastBatch = 8;
+    normalize(plan, x, statistics, affine, out) {
+      if (plan.size === 0) return;
+      inCall(() => {
+        const compute = computeOf(x);
+        const weight = parameter(affine.weight, compute);
+        const bias = parameter(affine.bias, compute);
+        const { mean, rstd } = statisticsAt(statistics);
+        const call = { plan, compute, weight, bias, mean, rstd };
+        staged.normalize(shapeOf(plan, compute), call, x, out);
+      });
+    },
 
-/** WebAssembly kernels: float32 with float64 sums; float64 throughout for float64. */
-export const wasm: Backend = {
-  name: "wasm",
+    gradSums(plan, x, dy, statistics, weight) {
+      if (plan.size === 0) return reference.gradSums(plan, x, dy, statistics, weight);
+      return inCall(() => {
+        const compute = computeOf(x);
+        const needs = { fixed: false, parameters: true };
+        const call = {
+          ...{ plan, compute, weight: parameter(weight, compute) },
+          ...{ ...statisticsAt(statistics), ...needs },
+        };
+        const sums = staged.backward(shapeOf(plan, compute), call, x, dy, null);
+        return { ...parameterGrads(plan, sums), ...statisticSums(plan, sums, weight) };
+      });
+    },
 
-  moments(plan, x) {
-    if (plan.size === 0) return reference.moments(plan, x);
-    return inCall(() => forward(plan, x, 0, { weight: null, bias: null }, null).moments);
-  },
+    gradInput(plan, x, dy, statistics, weight, sums, out) {
+      if (plan.size === 0) return;
+      if (isSingle(plan) && sums !== null) {
+        out.data.fill(0);
+        return;
+      }
+      inCall(() => {
+        const compute = computeOf(x);
+        const call = {
+          ...{ plan, compute, weight: parameter(weight, compute), ...statisticsAt(statistics) },
+          sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
+        };
+        staged.gradInput(shapeOf(plan, compute), call, x, dy, out);
+      });
+    },
 
-  normalize(plan, x, statistics, affine, out) {
-    if (plan.size === 0) return;
-    inCall(() => {
-      const compute = computeOf(x);
-      const weight = parameter(affine.weight, compute);
-      const bias = parameter(affine.bias, compute);
-      const { mean, rstd } = statisticsAt(statistics);
-      const call = { plan, compute, weight, bias, mean, rstd };
-      staged.normalize(shapeOf(plan, compute), call, x, out);
-    });
-  },
+    forward(plan, x, eps, affine, out) {
+      if (plan.size === 0) {
+        const moments = reference.moments(plan, x);
+        return { moments, statistics: statisticsOf(moments, eps) };
+      }
+      return inCall(() => forward(shapeOf, plan, x, eps, affine, out));
+    },
 
-  gradSums(plan, x, dy, statistics, weight) {
-    if (plan.size === 0) return reference.gradSums(plan, x, dy, statistics, weight);
-    return inCall(() => {
-      const compute = computeOf(x);
-      const needs = { fixed: false, parameters: true };
-      const call = {
-        ...{ plan, compute, weight: parameter(weight, compute) },
-        ...{ ...statisticsAt(statistics), ...needs },
-      };
-      const sums = staged.backward(shapeOf(plan, compute), call, x, dy, null);
-      return { ...parameterGrads(plan, sums), ...statisticSums(plan, sums, weight) };
-    });
-  },
-
-  gradInput(plan, x, dy, statistics, weight, sums, out) {
-    if (plan.size === 0) return;
-    if (isSingle(plan) && sums !== null) {
-      out.data.fill(0);
-      return;
-    }
-    inCall(() => {
-      const compute = computeOf(x);
-      const call = {
-        ...{ plan, compute, weight: parameter(weight, compute), ...statisticsAt(statistics) },
-        sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
-      };
-      staged.gradInput(shapeOf(plan, compute), call, x, dy, out);
-    });
-  },
-
-  forward(plan, x, eps, affine, out) {
-    if (plan.size === 0) {
-      const moments = reference.moments(plan, x);
-      return { moments, statistics: statisticsOf(moments, eps) };
-    }
-    return inCall(() => forward(plan, x, eps, affine, out));
-  },
-
-  backward(plan, x, dy, statistics, weight, needs, out) {
-    if (plan.size === 0) return needs.parameters ? reference.gradSums(plan, x, dy, statistics, weight) : null;
-    // A value that is its own mean has no gradient; rounding would leave a rest of it, rstd being large.
-    if (isSingle(plan) && !needs.fixed) {
-      out.data.fill(0);
-      return needs.parameters ? this.gradSums(plan, x, dy, statistics, weight) : null;
-    }
-    return inCall(() => {
-      const compute = computeOf(x);
-      const { mean, rstd } = statisticsAt(statistics);
-      const { fixed, parameters } = needs;
-      const call = { plan, compute, weight: parameter(weight, compute), mean, rstd, fixed, parameters };
-      const sums = staged.backward(shapeOf(plan, compute), call, x, dy, out);
-      return needs.parameters ? parameterGrads(plan, sums) : null;
-    });
-  },
-};
+    backward(plan, x, dy, statistics, weight, needs, out) {
+      if (plan.size === 0)
+        return needs.parameters ? reference.gradSums(plan, x, dy, statistics, weight) : null;
+      // A value that is its own mean has no gradient; rounding would leave a rest of it, rstd being large.
+      if (isSingle(plan) && !needs.fixed) {
+        out.data.fill(0);
+        return needs.parameters ? this.gradSums(plan, x, dy, statistics, weight) : null;
+      }
+      return inCall(() => {
+        const compute = computeOf(x);
+        const { mean, rstd } = statisticsAt(statistics);
+        const { fixed, parameters } = needs;
+        const call = { plan, compute, weight: parameter(weight, compute), mean, rstd, fixed, parameters };
+        const sums = staged.backward(shapeOf(plan, compute), call, x, dy, out);
+        return needs.parameters ? parameterGrads(plan, sums) : null;
+      });
+    },
+  };
+}
 
 /** Whether each statistic is of one value, which it then equals. */
 function isSingle(plan: Plan): boolean {
   return plan.count === 1 && plan.centered;
 }
 
-/** The loop shape that suits a plan; planes and columns are right for all. */
-function shapeOf(plan: Plan, compute: Compute): LoopShape {
-  const { batch, pool, channel, inner } = plan;
-  // A row of one value is no row: planes give one sample of (N, C) the bits that it has among others.
-  const isRow = inner === 1 ? channel > 1 : inner < leastInner && batch >= leastBatch;
-  if (pool === 1) return isRow ? rows : planes;
-  if (plan.size <= mostForOneKernel) return planes;
-  if (suitsTiles(plan, compute)) return tiles;
-  return inner >= leastInner ? planes : columns;
-}
-
-function forward(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor | null): Normalized {
+function forward(
+  shapeOf: Choice["shapeOf"],
+  plan: Plan,
+  x: Tensor,
+  eps: number,
+  affine: Affine,
+  out: Tensor | null,
+): Normalized {
   const compute = computeOf(x);
   const n = plan.statistics;
   const mean = reserve(n * 24);
