@@ -89,7 +89,7 @@ describeInChromium("the playground as a page", () => {
   });
 
   test("works without network after one visit, isolated whatever the server sends", async () => {
-    const opened = await open("#speed", { isolated: false, serviceWorkers: "allow" });
+    const opened = await open("#speed", { isolated: false });
     const { page, complaints, strays } = opened;
     await page.getByText("kept offline by now").waitFor();
     await page.evaluate("navigator.serviceWorker.ready");
