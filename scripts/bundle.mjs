@@ -1,5 +1,10 @@
 // Bundles each public entry into dist: a few files load in a fraction of the time that many small ones take.
+// Packages in devDependencies that src imports are bundled too, for commands that need them: nobody has to install them.
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { build } from "esbuild";
+
+const { dependencies } = JSON.parse(await readFile("package.json", "utf8"));
 
 /** Turns `import("node:...")`, which bundlers for browsers cannot resolve, into a request to Node for its module. */
 const nodeModules = {
@@ -18,7 +23,7 @@ const nodeModules = {
   },
 };
 
-await build({
+const { metafile } = await build({
   entryPoints: [
     "src/index.ts",
     "src/megengine/index.ts",
@@ -32,10 +37,29 @@ await build({
   splitting: true,
   format: "esm",
   platform: "neutral",
+  mainFields: ["module", "main"],
   plugins: [nodeModules],
-  packages: "external",
+  external: Object.keys(dependencies),
   target: "es2022",
   chunkNames: "chunks/[name]-[hash]",
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
 });
+
+await writeFile("dist/THIRD-PARTY-LICENSES.txt", await licencesOf(Object.keys(metafile.inputs)));
+
+/** The licence of each package that files were bundled from. */
+async function licencesOf(files) {
+  const found = files.map((file) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]);
+  const folders = [...new Set(found.filter((folder) => folder !== undefined))].sort();
+  const texts = await Promise.all(folders.map(licenceOf));
+  return `Packages bundled in this one, and their licences.\n\n${texts.join("\n")}`;
+}
+
+async function licenceOf(folder) {
+  const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+  const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
+  if (file === undefined) throw new Error(`${folder}: bundled, but has no licence file`);
+  return `--- ${name} ${version} (${license})\n\n${await readFile(join(folder, file), "utf8")}`;
+}

@@ -27,7 +27,30 @@ export function storeElements(data: TypedArray, target: Uint8Array): void {
   if (!hostIsLittleEndian) swapBytes(target, data.BYTES_PER_ELEMENT);
 }
 
-function swapBytes(bytes: Uint8Array, width: number): void {
+/** The elements of `data` as little-endian bytes: a view where byte order and kind of memory allow it, else a copy. */
+export function bytesOf(data: TypedArray): Uint8Array {
+  // Files and Blobs do not take views of shared memory.
+  if (hostIsLittleEndian && data.buffer instanceof ArrayBuffer) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  const bytes = new Uint8Array(data.byteLength);
+  storeElements(data, bytes);
+  return bytes;
+}
+
+/** The bytes of all pieces, one after another. */
+export function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    all.set(piece, end);
+    end += piece.length;
+  }
+  return all;
+}
+
+/** Reverses the bytes of each element of `width` bytes, in place. */
+export function swapBytes(bytes: Uint8Array, width: number): void {
   for (let start = 0; start < bytes.length; start += width) {
     for (let low = start, high = start + width - 1; low < high; low++, high--) {
       const byte = bytes[low];

@@ -1,9 +1,10 @@
-import { arrayConstructor, bytesPerElement, type DataOf, type DType } from "../tensor/dtype.ts";
+import { bytesPerElement, type DataOf, type DType } from "../tensor/dtype.ts";
 import { shapeText, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { elementsOf } from "./bytes.ts";
 import { type NpyHeader, npyMagic, parseNpyHeader } from "./npyHeader.ts";
 import { type ByteSource, openSource, type SourceLike } from "./source.ts";
+import { rowMajor, rowMajorStrides } from "./strided.ts";
 
 /** Longest header that is read, in bytes; numpy's own default is 10,000, and arrays of numbers need some hundred. */
 const largestHeader = 2 ** 20;
@@ -18,6 +19,12 @@ export interface NpyFile {
   readonly fortranOrder: boolean;
   /** Reads the array; int64 and uint64 values are BigInt, float16 is bits. */
   tensor(): Promise<Tensor<DType>>;
+  /**
+   * Reads the rows [begin, end) of the first axis, and no others unless the file is in Fortran order.
+   *
+   * @throws RangeError if there are no such rows
+   */
+  rows(begin: number, end: number): Promise<Tensor<DType>>;
   /** Closes the file. */
   close(): Promise<void>;
 }
@@ -58,32 +65,61 @@ export async function readNpy(source: SourceLike): Promise<Tensor<DType>> {
 
 async function openAs(caller: string, source: SourceLike): Promise<NpyFile> {
   const bytes = await openSource(source, caller);
-  const who = `${caller}: ${bytes.name}`;
   try {
-    const { header, dataStart } = await readHeader(who, bytes);
-    const byteLength = sizeOf(header.shape) * bytesPerElement(header.dtype);
-    if (byteLength > bytes.size - dataStart) {
-      throw new RangeError(
-        `${who}: expected ${byteLength} bytes of data for ${header.dtype} ${shapeText(header.shape)}, ` +
-          `got ${bytes.size - dataStart}: truncated`,
-      );
-    }
-    const { descr, dtype, littleEndian, shape, fortranOrder } = header;
-    return {
-      descr,
-      dtype,
-      shape,
-      fortranOrder,
-      async tensor() {
-        const stored = elementsOf(await bytes.read(dataStart, byteLength), dtype, littleEndian);
-        return new Tensor(dtype, [...shape], fortranOrder ? toRowMajor(stored, shape, dtype) : stored);
-      },
-      close: () => bytes.close(),
-    };
+    return await openNpyIn(`${caller}: ${bytes.name}`, bytes);
   } catch (error) {
     await bytes.close();
     throw error;
   }
+}
+
+/**
+ * As {@link openNpy}, for callers that name themselves.
+ *
+ * @param who start of every message
+ * @throws RangeError as {@link openNpy}; `bytes` stays open
+ */
+export async function openNpyIn(who: string, bytes: ByteSource): Promise<NpyFile> {
+  const { header, dataStart } = await readHeader(who, bytes);
+  const byteLength = sizeOf(header.shape) * bytesPerElement(header.dtype);
+  if (byteLength > bytes.size - dataStart) {
+    throw new RangeError(
+      `${who}: expected ${byteLength} bytes of data for ${header.dtype} ${shapeText(header.shape)}, ` +
+        `got ${bytes.size - dataStart}: truncated`,
+    );
+  }
+  const { descr, dtype, littleEndian, shape, fortranOrder } = header;
+  const tensor = async (): Promise<Tensor<DType>> => {
+    const stored = await bytes.read(dataStart, byteLength);
+    const ordered = fortranOrder
+      ? rowMajor(stored, bytesPerElement(dtype), shape, fortranStrides(shape))
+      : stored;
+    return new Tensor(dtype, [...shape], elementsOf(ordered, dtype, littleEndian));
+  };
+  return {
+    descr,
+    dtype,
+    shape,
+    fortranOrder,
+    tensor,
+    async rows(begin, end) {
+      const isRange = Number.isInteger(begin) && Number.isInteger(end) && 0 <= begin && begin <= end;
+      if (!isRange || shape.length === 0 || end > shape[0]) {
+        throw new RangeError(`${who}: expected rows of shape ${shapeText(shape)}, got ${begin} to ${end}`);
+      }
+      const [rows, ...row] = shape;
+      const perRow = sizeOf(row);
+      if (fortranOrder && row.length > 0) {
+        const { data } = await tensor();
+        const part = data.slice(begin * perRow, end * perRow) as DataOf<typeof dtype>;
+        return new Tensor(dtype, [end - begin, ...row], part);
+      }
+      const perRowBytes = rows === 0 ? 0 : byteLength / rows;
+      const part = await bytes.read(dataStart + begin * perRowBytes, (end - begin) * perRowBytes);
+      return new Tensor(dtype, [end - begin, ...row], elementsOf(part, dtype, littleEndian));
+    },
+    close: () => bytes.close(),
+  };
 }
 
 async function readHeader(
@@ -135,25 +171,7 @@ function hex(bytes: ArrayLike<number>): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-/** Reorders elements whose first axis is contiguous so that the last one is. */
-function toRowMajor<D extends DType>(stored: DataOf<D>, shape: readonly number[], dtype: D): DataOf<D> {
-  const strides: number[] = [];
-  let stride = 1;
-  for (const extent of shape) {
-    strides.push(stride);
-    stride *= extent;
-  }
-  const result = new (arrayConstructor(dtype))(stored.length);
-  const index = shape.map(() => 0);
-  let from = 0;
-  for (let to = 0; to < stored.length; to++) {
-    result[to] = stored[from];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      from -= index[axis] * strides[axis];
-      index[axis] = 0;
-    }
-  }
-  return result;
+/** Strides of an array whose first axis is contiguous, and the second one next. */
+function fortranStrides(shape: readonly number[]): readonly number[] {
+  return [...rowMajorStrides([...shape].reverse())].reverse();
 }

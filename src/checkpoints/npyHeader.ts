@@ -89,7 +89,15 @@ function parseShape(who: string, shape: PythonLiteral): readonly number[] {
   return shape.items;
 }
 
-function parseDescr(who: string, descr: PythonLiteral): Pick<NpyHeader, "descr" | "dtype" | "littleEndian"> {
+/**
+ * Reads numpy's name of an element type, `<f4`.
+ *
+ * @throws RangeError if it names none that a tensor holds
+ */
+export function parseDescr(
+  who: string,
+  descr: PythonLiteral,
+): Pick<NpyHeader, "descr" | "dtype" | "littleEndian"> {
   if (typeof descr !== "string") {
     throw new RangeError(
       `${who}: expected descr to name one element type such as '<f4', got ${wordFor(descr)}; ` +

@@ -48,14 +48,27 @@ const growthDigits = 21;
 
 function encodeAs(who: string, value: TensorLike): Uint8Array {
   const { dtype, shape, data } = wrap(who, "tensor", value);
-  const descr = descrOf[dtype];
-  if (descr === undefined) {
-    throw new TypeError(`${who}: expected a dtype that npy can express, got ${dtype}; cast it to float32`);
-  }
   if (sizeOf(shape) !== data.length) {
     throw new RangeError(
       `${who}: expected ${sizeOf(shape)} elements for shape ${shapeText(shape)}, got ${data.length}`,
     );
+  }
+  const header = encodeNpyHeader(who, dtype, shape);
+  const file = new Uint8Array(header.length + data.byteLength);
+  file.set(header);
+  storeElements(data, file.subarray(header.length));
+  return file;
+}
+
+/**
+ * The bytes of an npy file up to the elements.
+ *
+ * @throws TypeError if npy cannot express the dtype; RangeError if the shape does not fit into a header
+ */
+export function encodeNpyHeader(who: string, dtype: DType, shape: readonly number[]): Uint8Array {
+  const descr = descrOf[dtype];
+  if (descr === undefined) {
+    throw new TypeError(`${who}: expected a dtype that npy can express, got ${dtype}; cast it to float32`);
   }
   const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${shapeText(shape)}, }`;
   const room = shape.length > 0 ? growthDigits - String(shape[0]).length : 0;
@@ -65,9 +78,8 @@ function encodeAs(who: string, value: TensorLike): Uint8Array {
   if (dataStart - 10 > 0xffff) {
     throw new RangeError(`${who}: expected a shape that a 1.0 header has room for, got ${shape.length} axes`);
   }
-  const file = new Uint8Array(dataStart + data.byteLength);
-  file.set([...npyMagic, 1, 0, (dataStart - 10) & 0xff, (dataStart - 10) >> 8]);
-  file.set(new TextEncoder().encode(`${text.padEnd(dataStart - 11)}\n`), 10);
-  storeElements(data, file.subarray(dataStart));
-  return file;
+  const header = new Uint8Array(dataStart);
+  header.set([...npyMagic, 1, 0, (dataStart - 10) & 0xff, (dataStart - 10) >> 8]);
+  header.set(new TextEncoder().encode(`${text.padEnd(dataStart - 11)}\n`), 10);
+  return header;
 }

@@ -4,8 +4,16 @@ import { describe, shapeText } from "../tensor/shape.ts";
 /** Every element type that safetensors 0.8 knows. */
 export type SafetensorsDType =
   | "BOOL"
+  | "F4"
+  | "F6_E2M3"
+  | "F6_E3M2"
   | "U8"
   | "I8"
+  | "F8_E5M2"
+  | "F8_E4M3"
+  | "F8_E8M0"
+  | "F8_E4M3FNUZ"
+  | "F8_E5M2FNUZ"
   | "I16"
   | "U16"
   | "F16"
@@ -13,18 +21,10 @@ export type SafetensorsDType =
   | "I32"
   | "U32"
   | "F32"
-  | "I64"
-  | "U64"
-  | "F64"
   | "C64"
-  | "F4"
-  | "F6_E2M3"
-  | "F6_E3M2"
-  | "F8_E4M3"
-  | "F8_E5M2"
-  | "F8_E8M0"
-  | "F8_E4M3FNUZ"
-  | "F8_E5M2FNUZ";
+  | "F64"
+  | "I64"
+  | "U64";
 
 interface ElementType {
   readonly bits: number;
@@ -32,10 +32,19 @@ interface ElementType {
   readonly dtype?: DType;
 }
 
+/** In the order of the reference implementation, by which a file's tensors are sorted. */
 const elementTypes: { readonly [Name in SafetensorsDType]: ElementType } = {
   BOOL: { bits: 8, dtype: "bool" },
+  F4: { bits: 4 },
+  F6_E2M3: { bits: 6 },
+  F6_E3M2: { bits: 6 },
   U8: { bits: 8, dtype: "uint8" },
   I8: { bits: 8, dtype: "int8" },
+  F8_E5M2: { bits: 8 },
+  F8_E4M3: { bits: 8 },
+  F8_E8M0: { bits: 8 },
+  F8_E4M3FNUZ: { bits: 8 },
+  F8_E5M2FNUZ: { bits: 8 },
   I16: { bits: 16, dtype: "int16" },
   U16: { bits: 16, dtype: "uint16" },
   F16: { bits: 16, dtype: "float16" },
@@ -43,23 +52,27 @@ const elementTypes: { readonly [Name in SafetensorsDType]: ElementType } = {
   I32: { bits: 32, dtype: "int32" },
   U32: { bits: 32, dtype: "uint32" },
   F32: { bits: 32, dtype: "float32" },
+  C64: { bits: 64 },
+  F64: { bits: 64, dtype: "float64" },
   I64: { bits: 64, dtype: "int64" },
   U64: { bits: 64, dtype: "uint64" },
-  F64: { bits: 64, dtype: "float64" },
-  C64: { bits: 64 },
-  F4: { bits: 4 },
-  F6_E2M3: { bits: 6 },
-  F6_E3M2: { bits: 6 },
-  F8_E4M3: { bits: 8 },
-  F8_E5M2: { bits: 8 },
-  F8_E8M0: { bits: 8 },
-  F8_E4M3FNUZ: { bits: 8 },
-  F8_E5M2FNUZ: { bits: 8 },
 };
+
+const dtypes = Object.keys(elementTypes) as SafetensorsDType[];
+
+/** Place of a dtype in the reference implementation's order, by which tensors are sorted from high to low. */
+export function rankOfDType(dtype: SafetensorsDType): number {
+  return dtypes.indexOf(dtype);
+}
 
 /** The tensor dtype that holds a safetensors dtype; undefined for complex, 8-bit and smaller floats. */
 export function tensorDType(dtype: SafetensorsDType): DType | undefined {
   return elementTypes[dtype].dtype;
+}
+
+/** safetensors' name of a tensor dtype. */
+export function safetensorsDType(dtype: DType): SafetensorsDType {
+  return dtypes.find((name) => elementTypes[name].dtype === dtype) as SafetensorsDType;
 }
 
 /** What the header of a safetensors file says of one tensor. */
@@ -147,10 +160,13 @@ function parseMetadata(who: string, value: unknown): ReadonlyMap<string, string>
   return metadata;
 }
 
+/** A field that is missing is none. */
+function describeField(value: unknown): string {
+  return value === undefined ? "none" : describe(value);
+}
+
 function parseEntry(who: string, name: string, value: unknown): SafetensorsEntry {
-  if (/\p{Surrogate}/u.test(name)) {
-    throw new RangeError(`${who}: expected a name that UTF-8 can write, got half of a surrogate pair`);
-  }
+  checkName(who, name);
   if (!isObject(value)) {
     throw new RangeError(
       `${who}: expected an object with dtype, shape and data_offsets, got ${describe(value)}`,
@@ -158,31 +174,26 @@ function parseEntry(who: string, name: string, value: unknown): SafetensorsEntry
   }
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isSafetensorsDType(dtype)) {
-    throw new RangeError(
-      `${who}: expected a dtype among ${Object.keys(elementTypes).join(", ")}, got ${describe(dtype)}`,
-    );
+    throw new RangeError(`${who}: expected a dtype among ${dtypes.join(", ")}, got ${describeField(dtype)}`);
   }
   if (!isCounts(shape)) {
-    throw new RangeError(`${who}: expected a shape of integers from 0 to 2^53 - 1, got ${describe(shape)}`);
+    throw new RangeError(
+      `${who}: expected a shape of integers from 0 to 2^53 - 1, got ${describeField(shape)}`,
+    );
   }
   if (!isCounts(offsets) || offsets.length !== 2) {
     throw new RangeError(
-      `${who}: expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got ${describe(offsets)}`,
+      `${who}: expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got ${describeField(offsets)}`,
     );
   }
   const [begin, end] = offsets;
   if (begin > end) {
     throw new RangeError(`${who}: expected data_offsets with begin <= end, got [${begin}, ${end}]`);
   }
-  const bits = bitLength(who, shape, elementTypes[dtype].bits);
-  if (bits % 8n !== 0n) {
+  const byteLength = byteLengthOf(who, dtype, shape);
+  if (byteLength !== BigInt(end - begin)) {
     throw new RangeError(
-      `${who}: expected ${dtype} ${shapeText(shape)} to fill whole bytes, got ${bits} bits`,
-    );
-  }
-  if (bits / 8n !== BigInt(end - begin)) {
-    throw new RangeError(
-      `${who}: expected ${bits / 8n} bytes for ${dtype} ${shapeText(shape)}, got data_offsets [${begin}, ${end}], ` +
+      `${who}: expected ${byteLength} bytes for ${dtype} ${shapeText(shape)}, got data_offsets [${begin}, ${end}], ` +
         `${end - begin} bytes`,
     );
   }
@@ -190,6 +201,23 @@ function parseEntry(who: string, name: string, value: unknown): SafetensorsEntry
 }
 
 const largestUint64 = 2n ** 64n - 1n;
+
+/** Checks that UTF-8 can write a name. */
+export function checkName(who: string, name: string): void {
+  if (!/\p{Surrogate}/u.test(name)) return;
+  throw new RangeError(`${who}: expected a name that UTF-8 can write, got half of a surrogate pair`);
+}
+
+/**
+ * Bytes that the elements of a shape take.
+ *
+ * @throws RangeError if 64 bits cannot count them, or if elements smaller than a byte do not fill the last one
+ */
+export function byteLengthOf(who: string, dtype: SafetensorsDType, shape: readonly number[]): bigint {
+  const bits = bitLength(who, shape, elementTypes[dtype].bits);
+  if (bits % 8n === 0n) return bits / 8n;
+  throw new RangeError(`${who}: expected ${dtype} ${shapeText(shape)} to fill whole bytes, got ${bits} bits`);
+}
 
 /** The reference reader multiplies in 64 bits from the left, so an early overflow is an error even if a 0 follows. */
 function bitLength(who: string, shape: readonly number[], bitsPerElement: number): bigint {
@@ -230,7 +258,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isSafetensorsDType(value: unknown): value is SafetensorsDType {
+/** Whether `value` names an element type of safetensors. */
+export function isSafetensorsDType(value: unknown): value is SafetensorsDType {
   return typeof value === "string" && Object.hasOwn(elementTypes, value);
 }
 

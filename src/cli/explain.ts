@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { explain } from "../check/index.ts";
 import type { Layout } from "../index.ts";
 import { readArray, toJson } from "./arrays.ts";
+import { usesColours } from "./colours.ts";
 import { integers, number } from "./numbers.ts";
 
 interface ExplainFlags {
@@ -41,7 +42,6 @@ async function run(layer: string, flags: ExplainFlags): Promise<void> {
   );
   const options = { layer, ...Object.fromEntries(given) };
   const explained = explain(options, await readArray(flags.input), flags.at);
-  const usesColours = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   if (flags.json) console.log(toJson({ ...explained, y: explained.y.data }));
-  else console.log(flags.markdown ? explained.markdown : explained.text(usesColours));
+  else console.log(flags.markdown ? explained.markdown : explained.text(usesColours()));
 }

@@ -1,4 +1,4 @@
-import type { SafetensorsFile } from "../checkpoints/index.ts";
+import { type Checkpoint, convert, findNormLayers, type NormLayer } from "../checkpoints/index.ts";
 import {
   BatchNorm1d,
   BatchNorm2d,
@@ -15,7 +15,7 @@ import {
   RMSNorm,
   type Tensor,
 } from "../index.ts";
-import { sameShape, sizeText } from "../tensor/shape.ts";
+import { sizeText } from "../tensor/shape.ts";
 
 /** What the command line says of a layer; undefined where it leaves it to the checkpoint. */
 export interface LayerFlags {
@@ -43,51 +43,58 @@ const layerTypes = [
 
 type LayerType = (typeof layerTypes)[number];
 
-/** The names in a checkpoint that hold a normalization's tensors: `bn1` for `bn1.running_mean`. */
-function layerNames({ entries }: SafetensorsFile): string[] {
-  const names = new Set([...entries.keys()].map((key) => key.slice(0, Math.max(0, key.lastIndexOf(".")))));
-  const shapeOf = (name: string, key: string): Shape => entries.get(`${name}.${key}`)?.shape;
-  return [...names].filter(
-    (name) =>
-      shapeOf(name, "running_mean") !== undefined ||
-      isNormalization(shapeOf(name, "weight"), shapeOf(name, "bias")),
-  );
-}
-
-type Shape = readonly number[] | undefined;
-
-/** Whether weight and bias can be a normalization's: of one shape, or a vector alone; a convolution's are not. */
-function isNormalization(weight: Shape, bias: Shape): boolean {
-  if (weight === undefined) return false;
-  return bias === undefined ? weight.length === 1 : sameShape(weight, bias);
-}
-
 /**
  * The layer of that name in a checkpoint, loaded; its type and options follow from the keys where they can.
  *
  * @throws RangeError if there is no such layer, if its type cannot be told from its keys, or if it does not load
  */
 export async function layerFromCheckpoint(
-  file: SafetensorsFile,
+  file: Checkpoint,
   name: string,
   x: Tensor,
   flags: LayerFlags,
   isTraining: boolean,
 ): Promise<Layer> {
+  const layers = findNormLayers(file);
+  const found = layers.find((layer) => layer.name === name);
+  if (found !== undefined && found.convention !== "torch") {
+    return layerOfOtherConvention(file, found, x, flags, isTraining);
+  }
   const prefix = name === "" ? "" : `${name}.`;
   const state = new Map<string, Tensor<DType>>();
   for (const key of stateKeys) {
     if (file.entries.has(prefix + key)) state.set(key, await file.tensor(prefix + key));
   }
   if (state.size === 0) {
+    const names = layers.map((layer) => layer.name).join(", ");
     throw new RangeError(
-      `no normalization layer ${JSON.stringify(name)} in the checkpoint; it holds ${layerNames(file).join(", ") || "none"}`,
+      `no normalization layer ${JSON.stringify(name)} in the checkpoint; it holds ${names || "none"}`,
     );
   }
-  const type = flags.type === undefined ? inferType(name, state, x, isTraining) : checkedType(flags.type);
+  const type =
+    flags.type === undefined ? inferType(name, state, found, x, isTraining) : checkedType(flags.type);
   const layer = build(type, state, flags);
   layer.loadStateDict(state as ReadonlyMap<string, Tensor>);
   return layer;
+}
+
+/** The layer with PyTorch's names, and with its own framework's eps and momentum where the flags say none. */
+async function layerOfOtherConvention(
+  file: Checkpoint,
+  { name, convention }: NormLayer,
+  x: Tensor,
+  flags: LayerFlags,
+  isTraining: boolean,
+): Promise<Layer> {
+  const { tensors, configuration } = await convert(file, { from: convention, to: "torch" });
+  const converted = configuration.find(({ sourceLayer }) => sourceLayer === name);
+  const { eps, momentum } = converted?.options ?? {};
+  const own: LayerFlags = {
+    ...flags,
+    eps: flags.eps ?? (typeof eps === "number" ? eps : undefined),
+    momentum: flags.momentum === undefined && typeof momentum === "number" ? momentum : flags.momentum,
+  };
+  return layerFromCheckpoint(tensors, converted?.layer ?? name, x, own, isTraining);
 }
 
 function checkedType(type: string): LayerType {
@@ -103,6 +110,7 @@ function checkedType(type: string): LayerType {
 function inferType(
   name: string,
   state: ReadonlyMap<string, Tensor<DType>>,
+  found: NormLayer | undefined,
   x: Tensor,
   isTraining: boolean,
 ): LayerType {
@@ -117,11 +125,8 @@ function inferType(
     }
     return checkedType(`BatchNorm${dimensions}d`);
   }
-  const weight = state.get("weight")?.shape;
-  if (!isNormalization(weight, state.get("bias")?.shape)) {
-    throw new RangeError(`layer ${name} holds ${held}: not a normalization layer`);
-  }
-  if (weight !== undefined && weight.length > 1) return "LayerNorm";
+  if (found === undefined) throw new RangeError(`layer ${name} holds ${held}: not a normalization layer`);
+  if (found.kindBy === "keys") return checkedType(found.kind);
   const candidates = state.has("bias")
     ? "LayerNorm, GroupNorm, InstanceNorm or BatchNorm"
     : "RMSNorm or LayerNorm";

@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { calibrateCommand } from "./calibrate.ts";
 import { compareCommand } from "./compare.ts";
+import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./demo.ts";
 import { explainCommand } from "./explain.ts";
+import { foldCommand } from "./fold.ts";
 import { identifyCommand } from "./identify.ts";
+import { inspectCommand } from "./inspect.ts";
 import { runCommand } from "./run.ts";
 
 /** Exit code of a call that was refused: bad arguments, a bad file, a wrong shape. */
@@ -26,9 +30,13 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   for (const command of [
     runCommand(),
+    convertCommand(),
+    inspectCommand(),
     identifyCommand(),
     compareCommand(),
     explainCommand(),
+    foldCommand(),
+    calibrateCommand(),
     demoCommand(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));

@@ -20,23 +20,32 @@ export interface Progress {
 export function progressBar(unit: string, total: number): Progress {
   const bar = new SingleBar(
     {
-      format: `{bar} {percentage}% | {value}/{total} ${unit} | {eta_formatted} left`,
+      format: `{bar} {percentage}% | {value}/{total} ${unit} | {rate} ${unit}/s | {eta_formatted} left`,
       stream: process.stderr,
     },
     Presets.rect,
   );
   const since = Date.now();
   let isShown = false;
+  let first: number | undefined;
   return {
     update(done) {
-      if (!isShown && process.stderr.isTTY && Date.now() - since > quietMilliseconds) {
-        bar.start(total, done);
+      first ??= done;
+      const elapsed = Date.now() - since;
+      const rate = elapsed === 0 ? "?" : rounded(((done - first) * 1000) / elapsed);
+      if (!isShown && process.stderr.isTTY && elapsed > quietMilliseconds) {
+        bar.start(total, done, { rate });
         isShown = true;
       }
-      if (isShown) bar.update(done);
+      if (isShown) bar.update(done, { rate });
     },
     stop() {
       if (isShown) bar.stop();
     },
   };
+}
+
+/** Three digits: 0.512, 25.6, 1280. */
+function rounded(rate: number): string {
+  return rate >= 100 ? String(Math.round(rate)) : rate.toPrecision(3);
 }

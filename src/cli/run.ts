@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { openSafetensors, readNpy, writeNpy } from "../checkpoints/index.ts";
+import { openCheckpoint, readNpy, writeNpy } from "../checkpoints/index.ts";
 import { empty, GroupNorm, type Layer, LayerNorm, type Layout, RMSNorm, Tensor } from "../index.ts";
 import { RunningNorm } from "../layers/runningNorm.ts";
 import { asTensor } from "../tensor/tensor.ts";
@@ -28,7 +28,10 @@ const elementsPerStep = 1 << 20;
 export function runCommand(): Command {
   return new Command("run")
     .description("Run one normalization layer of a checkpoint over an array.")
-    .requiredOption("--model <file>", "checkpoint, .safetensors")
+    .requiredOption(
+      "--model <file>",
+      "checkpoint: safetensors, its index or directory, .npz, or PyTorch's .pt",
+    )
     .requiredOption("--layer <name>", "the layer's name in the checkpoint, such as layer1.0.bn1")
     .requiredOption("--input <file>", "input array, .npy")
     .requiredOption("--output <file>", "where the result goes, .npy")
@@ -53,7 +56,7 @@ export function runCommand(): Command {
 
 async function run(flags: RunFlags): Promise<void> {
   const x = asTensor("run", flags.input, await readNpy(flags.input));
-  const file = await openSafetensors(flags.model);
+  const file = await openCheckpoint(flags.model);
   let layer: Layer;
   try {
     layer = await layerFromCheckpoint(

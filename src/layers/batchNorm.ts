@@ -19,6 +19,7 @@ const defaults: FullRunningNormOptions = {
 };
 
 abstract class BatchNorm extends RunningNorm {
+  readonly statisticsOver = "batch" as const;
   /** The spatial axes' names for each rank that the layer takes. */
   protected abstract readonly spatial: readonly (readonly string[])[];
 
@@ -27,7 +28,7 @@ abstract class BatchNorm extends RunningNorm {
   }
 
   protected compute(x: Tensor, out: TensorLike | undefined): Forward {
-    this.#checkInput(x);
+    this.batchedInput(x);
     const usesBatch = !this.frozen && (this.training || this.runningMean === null);
     const tracks = this.training && this.trackRunningStats && !this.frozen && this.runningMean !== null;
     const forward = batchNormForward(this.name, x, {
@@ -46,7 +47,7 @@ abstract class BatchNorm extends RunningNorm {
     return forward;
   }
 
-  #checkInput(x: Tensor): void {
+  batchedInput(x: Tensor): Tensor {
     const names = this.spatial.find((axes) => axes.length + 2 === x.shape.length);
     if (names === undefined) {
       const ranks = this.spatial.map((axes) => `${axes.length + 2}D`).join(" or ");
@@ -60,6 +61,7 @@ abstract class BatchNorm extends RunningNorm {
         `${this.name}: expected input of shape (N, ${axes.join(", ")}), got ${shapeText(x.shape)}`,
       );
     }
+    return x;
   }
 }
 

@@ -18,6 +18,7 @@ const defaults: FullRunningNormOptions = {
 };
 
 abstract class InstanceNorm extends RunningNorm {
+  readonly statisticsOver = "instance" as const;
   /** Rank of an input without a batch axis. */
   protected abstract readonly unbatchedRank: number;
 
@@ -26,9 +27,9 @@ abstract class InstanceNorm extends RunningNorm {
   }
 
   protected compute(x: Tensor, out: TensorLike | undefined): Forward {
-    this.#checkInput(x);
-    if (x.shape.length > this.unbatchedRank) return this.#normalize(x, out);
-    const { y, backward } = this.#normalize(withBatch(this.name, x), out && withBatch(this.name, out));
+    const batched = this.batchedInput(x);
+    if (batched === x) return this.#normalize(x, out);
+    const { y, backward } = this.#normalize(batched, out && withBatch(this.name, out));
     return {
       y: withoutBatch(y),
       backward: (dy, dxOut) => {
@@ -55,6 +56,11 @@ abstract class InstanceNorm extends RunningNorm {
       out,
       backend: this.backend,
     });
+  }
+
+  batchedInput(x: Tensor): Tensor {
+    this.#checkInput(x);
+    return x.shape.length > this.unbatchedRank ? x : withBatch(this.name, x);
   }
 
   #checkInput(x: Tensor): void {

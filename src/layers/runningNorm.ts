@@ -1,4 +1,5 @@
 import { finiteNumber, integerFrom } from "../functional/checks.ts";
+import type { StatisticsKind } from "../plan/exactStatistics.ts";
 import { sameShape, sizeOf } from "../tensor/shape.ts";
 import { type Tensor, type TensorLike, wrap, zerosInArray } from "../tensor/tensor.ts";
 import {
@@ -50,6 +51,8 @@ export abstract class RunningNorm extends Layer {
   runningMean: Tensor | null = null;
   /** Running variance, C elements, or null. */
   runningVar: Tensor | null = null;
+  /** Whether the running statistics are of all samples together, or means of each sample's own. */
+  abstract readonly statisticsOver: StatisticsKind;
   protected readonly channelAxis: number;
   #numFeatures: number | null;
   readonly #hasBuffers: boolean;
@@ -66,6 +69,11 @@ export abstract class RunningNorm extends Layer {
     this.#hasBuffers = options.trackRunningStats;
     this.#numFeatures = null;
     if (numFeatures !== null) this.setNumFeatures(integerFrom(who, "numFeatures", numFeatures, 0));
+  }
+
+  /** Weight of a new batch in the running statistics; null: the cumulative average. */
+  get weightOfNewBatch(): number | null {
+    return this.momentum;
   }
 
   /** Number of channels; null until a lazy layer has seen its first input. */
@@ -104,6 +112,13 @@ export abstract class RunningNorm extends Layer {
   override loadStateDict(dict: StateDictLike, options: LoadOptions = {}): LoadResult {
     return this.#lazyAgainOnError(() => super.loadStateDict(dict, options));
   }
+
+  /**
+   * The input with a batch axis, once its shape is found to fit; a lazy layer takes its size from it.
+   *
+   * @throws RangeError if it does not fit
+   */
+  abstract batchedInput(x: Tensor): Tensor;
 
   /** Makes parameters and buffers for this many channels. */
   protected setNumFeatures(numFeatures: number): void {

@@ -32,6 +32,12 @@ const defaults = {
 };
 
 abstract class BatchNorm extends RunningNorm {
+  readonly statisticsOver = "batch" as const;
+
+  override get weightOfNewBatch(): number {
+    return 1 - (this.momentum as number);
+  }
+
   /** Ranks that the layer takes. */
   protected abstract readonly ranks: readonly number[];
 
@@ -49,7 +55,7 @@ abstract class BatchNorm extends RunningNorm {
   }
 
   protected compute(x: Tensor, out: TensorLike | undefined): Forward {
-    this.#checkInput(x);
+    this.batchedInput(x);
     const usesBatch = !this.frozen && (this.training || this.runningMean === null);
     const tracks = usesBatch && this.training && this.trackRunningStats;
     return batchNormForward(this.name, x, {
@@ -84,7 +90,7 @@ abstract class BatchNorm extends RunningNorm {
       }));
   }
 
-  #checkInput(x: Tensor): void {
+  batchedInput(x: Tensor): Tensor {
     if (!this.ranks.includes(x.shape.length)) {
       const ranks = this.ranks.map((rank) => `${rank}D`).join(" or ");
       throw new RangeError(`${this.name}: expected ${ranks} input (got ${x.shape.length}D input)`);
@@ -94,6 +100,7 @@ abstract class BatchNorm extends RunningNorm {
         `${this.name}: expected input of shape (N, ${this.numFeatures}, *), got ${shapeText(x.shape)}`,
       );
     }
+    return x;
   }
 }
 

@@ -48,7 +48,6 @@ try {
     const context = await browser.newContext({
       ...options,
       reducedMotion: "reduce",
-      serviceWorkers: "block",
     });
     for (const [name, address, show] of parts) {
       const page = await context.newPage();

@@ -21,11 +21,11 @@ test.each<[unknown, string]>([
   [null, "expected an object with dtype, shape and data_offsets, got null"],
   [["F32", [0], [0, 0]], "expected an object with dtype, shape and data_offsets, got an array"],
   ["F32", 'expected an object with dtype, shape and data_offsets, got "F32"'],
-  [{ shape: [0], data_offsets: [0, 0] }, "expected a dtype among BOOL, U8, I8, I16, U16, F16, BF16, I32,"],
+  [{ shape: [0], data_offsets: [0, 0] }, "expected a dtype among BOOL, F4, F6_E2M3, F6_E3M2, U8, I8,"],
   [{ ...f32([0], 0, 0), dtype: "f32" }, 'got "f32"'],
   [{ ...f32([0], 0, 0), dtype: "toString" }, 'got "toString"'],
   [{ ...f32([0], 0, 0), dtype: 4 }, "got 4"],
-  [{ dtype: "F32", data_offsets: [0, 0] }, "expected a shape of integers from 0 to 2^53 - 1, got undefined"],
+  [{ dtype: "F32", data_offsets: [0, 0] }, "expected a shape of integers from 0 to 2^53 - 1, got none"],
   [f32(0, 0, 0), "expected a shape of integers from 0 to 2^53 - 1, got 0"],
   [f32([1.5], 0, 6), "expected a shape of integers from 0 to 2^53 - 1, got an array [1.5]"],
   [f32([-1], 0, 0), "got an array [-1]"],
@@ -33,7 +33,7 @@ test.each<[unknown, string]>([
   [f32([0, 2 ** 53], 0, 0), "got an array [0, 9007199254740992]"],
   [
     { dtype: "F32", shape: [0] },
-    "expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got undefined",
+    "expected data_offsets [begin, end] of integers from 0 to 2^53 - 1, got none",
   ],
   [
     f32([0], 0, 0.5),

@@ -1,27 +1,23 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { readNpy } from "../../src/checkpoints/index.ts";
 import { expectClose } from "../layers/support.ts";
-import { filesIn, makeFolder, model, recorded, removeFolder, writeInput } from "./support.ts";
-
-const built = "dist/cli/main.js";
-
-function newestChange(folder: string): number {
-  return Math.max(
-    ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map(
-      (name) => statSync(join(folder, name)).mtimeMs,
-    ),
-  );
-}
+import {
+  built,
+  ensureBuilt,
+  filesIn,
+  makeFolder,
+  model,
+  recorded,
+  removeFolder,
+  writeInput,
+} from "./support.ts";
 
 let folder: string;
 
-beforeAll(() => {
-  if (!existsSync(built) || statSync(built).mtimeMs < newestChange("src"))
-    execFileSync("npm", ["run", "-s", "build"]);
-}, 120_000);
+beforeAll(ensureBuilt, 120_000);
 
 beforeEach(() => {
   folder = makeFolder();

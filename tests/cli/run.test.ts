@@ -1,6 +1,14 @@
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readNpy, writeNpy } from "../../src/checkpoints/index.ts";
+import {
+  lazyTensors,
+  openCheckpoint,
+  readNpy,
+  writeNpy,
+  writeNpz,
+  writeSafetensorsShards,
+} from "../../src/checkpoints/index.ts";
 import { GroupNorm, LayerNorm, RMSNorm, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose, f32, wave } from "../layers/support.ts";
 import { writeSafetensors } from "./safetensors.ts";
@@ -100,6 +108,24 @@ describe("--train, against the recorded training step", () => {
     expect(summary.num_batches_tracked).toBe(Number(count.data[0]));
     expect(summary.mode).toBe("train");
   });
+});
+
+test("the same layer from npz, and from the directory of a sharded checkpoint", async () => {
+  const input = await writeInput(folder, "ln");
+  const file = await openCheckpoint(model);
+  const [npz, directory] = [join(folder, "model.npz"), join(folder, "sharded")];
+  await mkdir(directory);
+  await writeNpz(npz, lazyTensors(file));
+  await writeSafetensorsShards(join(directory, "model.safetensors.index.json"), lazyTensors(file), {
+    maxShardBytes: 50_000,
+  });
+  await file.close();
+  await run("--model", model, "--layer", "ln", "--input", input, "--output", output);
+  const expected = (await written()).data;
+  for (const from of [npz, directory]) {
+    await run("--model", from, "--layer", "ln", "--input", input, "--output", output);
+    expectClose((await written()).data, expected, 0);
+  }
 });
 
 test("--json names the layer, its mode, shape, dtype and file", async () => {

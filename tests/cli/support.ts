@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -8,6 +9,23 @@ import { runCommand } from "../../src/cli/run.ts";
 import type { Tensor } from "../../src/index.ts";
 
 export const model = "examples/digits/model.safetensors";
+
+/** The command line program as it is published. */
+export const built = "dist/cli/main.js";
+
+/** Builds the program if a source is newer. */
+export function ensureBuilt(): void {
+  if (!existsSync(built) || statSync(built).mtimeMs < newestChange("src"))
+    execFileSync("npm", ["run", "-s", "build"]);
+}
+
+function newestChange(folder: string): number {
+  return Math.max(
+    ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map(
+      (name) => statSync(join(folder, name)).mtimeMs,
+    ),
+  );
+}
 
 /** A new empty folder. */
 export function makeFolder(): string {

@@ -1,5 +1,6 @@
 import { differences } from "./compare.ts";
 import { fileAdapters } from "./ops/files.ts";
+import { foldAdapters } from "./ops/fold.ts";
 import { kerasAdapters } from "./ops/keras.ts";
 import { megengineAdapters } from "./ops/megengine.ts";
 import { onnxAdapters } from "./ops/onnx.ts";
@@ -22,14 +23,13 @@ const byFramework: readonly [RegExp, Readonly<Record<string, Adapter>>][] = [
 ];
 
 /** Ops that no part of the library does yet, and why. */
-const skipped: Readonly<Record<string, string>> = {
-  ConvBNFold: "folding into convolutions is not built yet",
-};
+const skipped: Readonly<Record<string, string>> = {};
 
 /** The adapter of an op: its framework's, else the first that has the op. */
 function adapterFor(view: CaseView): Adapter | undefined {
   const file = fileAdapters[view.case.op];
   if (file) return file;
+  if (Object.hasOwn(foldAdapters, view.op)) return foldAdapters[view.op];
   const own = byFramework.find(([pattern]) => pattern.test(view.framework))?.[1];
   if (own && Object.hasOwn(own, view.op)) return own[view.op];
   return byFramework.map(([, adapters]) => adapters).find((adapters) => Object.hasOwn(adapters, view.op))?.[

@@ -1,13 +1,15 @@
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 
+const fitWidth = { type: "fit-x", contains: "padding" } as const;
+
 /** Below this many pixels a legend's entries stand in two columns. */
 const narrow = 480;
 
 /** Draws into `place`; what comes back removes the drawing. */
 export async function draw(place: HTMLElement, spec: TopLevelSpec, isDark: boolean): Promise<() => void> {
   const { spec: compiled } = compile(
-    { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec } as TopLevelSpec,
+    ("width" in spec ? spec : { width: "container", autosize: fitWidth, ...spec }) as TopLevelSpec,
     { config: theme(isDark, place.clientWidth < narrow) },
   );
   const view = new View(parse(compiled), { container: place, renderer: "svg", hover: true });

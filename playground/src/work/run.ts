@@ -1,5 +1,6 @@
 import { proxy, wrap } from "comlink";
-import type { OnProgress, Tasks } from "./tasks.ts";
+import type { OnProgress } from "./progress.ts";
+import type { Tasks } from "./tasks.ts";
 
 /** What a task is given. */
 export type Input<Name extends keyof Tasks> = Tasks[Name] extends (
