@@ -17,7 +17,12 @@ const parts: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.getByTestId("verdict").waitFor();
     await page.getByText("Or just as well").click();
   },
-  checkpoint: (page) => page.locator("main section").first().waitFor({ state: "attached" }),
+  checkpoint: async (page) => {
+    await page.getByRole("button", { name: "Try a network" }).click();
+    await page.getByTestId("summary").waitFor();
+    await page.locator("details.layer summary").first().click();
+    await page.locator("details.layer figure.plot svg").first().waitFor();
+  },
   speed: async (page) => {
     await page.getByRole("button", { name: "Measure" }).click();
     await page.getByRole("table").waitFor();
@@ -89,7 +94,7 @@ describeInChromium("the playground as a page", () => {
   });
 
   test("works without network after one visit, isolated whatever the server sends", async () => {
-    const opened = await open("#speed", { isolated: false, serviceWorkers: "allow" });
+    const opened = await open("#speed", { isolated: false });
     const { page, complaints, strays } = opened;
     await page.getByText("kept offline by now").waitFor();
     await page.evaluate("navigator.serviceWorker.ready");

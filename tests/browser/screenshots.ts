@@ -20,7 +20,12 @@ const parts: readonly (readonly [name: string, address: string, show: (page: Pag
   [
     "checkpoint",
     "#checkpoint",
-    (page) => page.locator("main section").first().waitFor({ state: "attached" }),
+    async (page) => {
+      await page.getByRole("button", { name: "Try a network" }).click();
+      await page.getByTestId("summary").waitFor();
+      await page.locator("details.layer summary").first().click();
+      await page.locator("details.layer figure.plot svg").first().waitFor();
+    },
   ],
   [
     "speed",
@@ -48,7 +53,6 @@ try {
     const context = await browser.newContext({
       ...options,
       reducedMotion: "reduce",
-      serviceWorkers: "block",
     });
     for (const [name, address, show] of parts) {
       const page = await context.newPage();

@@ -1,4 +1,4 @@
-import { parse, View } from "vega";
+import { logger, parse, View, Warn } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 
 const fitWidth = { type: "fit-x", contains: "padding" } as const;
@@ -6,11 +6,16 @@ const fitWidth = { type: "fit-x", contains: "padding" } as const;
 /** Below this many pixels a legend's entries stand in two columns. */
 const narrow = 480;
 
+/** vega-lite warns that it will not fit a height given by steps, also where only the width is to fit. */
+const reporter = logger(Warn, "warn", (method, level, [message]) => {
+  if (!String(message).startsWith('Dropping "fit-y"')) console[method as "warn"](level, message);
+});
+
 /** Draws into `place`; what comes back removes the drawing. */
 export async function draw(place: HTMLElement, spec: TopLevelSpec, isDark: boolean): Promise<() => void> {
   const { spec: compiled } = compile(
     ("width" in spec ? spec : { width: "container", autosize: fitWidth, ...spec }) as TopLevelSpec,
-    { config: theme(isDark, place.clientWidth < narrow) },
+    { config: theme(isDark, place.clientWidth < narrow), logger: reporter },
   );
   const view = new View(parse(compiled), { container: place, renderer: "svg", hover: true });
   await view.runAsync();

@@ -135,7 +135,7 @@ function Paths({ steps, history }: { readonly steps: readonly Step[]; readonly h
               mark: { type: "rect", fillOpacity: 0, stroke: "gray", strokeOpacity: 0.5, strokeDash: [2, 3] },
             },
             {
-              mark: { type: "text", align: "left", baseline: "top", dx: 4, y: 4 },
+              mark: { type: "text", align: "left", baseline: "top", dx: 4, y: -15 },
               encoding: { text: { field: "mode" } },
             },
           ],

@@ -62,7 +62,7 @@ export function usePlayground(): (address?: string, options?: OpenOptions) => Pr
   });
   return async (address = "", { isolated = true, before, ...options } = {}) => {
     const base = (sites[isolated ? 0 : 1] as Site).origin + somewhere;
-    const context = await browser.newContext({ serviceWorkers: "block", ...options });
+    const context = await browser.newContext(options);
     context.setDefaultTimeout(timeout);
     const page = await context.newPage();
     const complaints = complaintsOf(page);
