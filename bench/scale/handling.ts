@@ -3,7 +3,8 @@ import { tensor } from "../../dist/index.js";
 
 /** Samples of each rank. */
 const samples = 8;
-const repeats = 15;
+/** Time of each measurement, after as much again to warm up, and its least steps. */
+const [milliseconds, leastSteps] = [250, 5];
 
 /** Places of the numbers at the head of a message's payload. */
 const firstSampleAt = 16;
@@ -35,11 +36,13 @@ function stepMicros(channels: number, ranks: number): number {
   const x = tensor(Float32Array.from({ length: samples * channels }, (_, i) => (i * 7919) % 1009), [samples, channels]);
   const layer = new SyncBatchNorm(channels, { group: createGroup(mirrored(ranks)), name: "layer1.0.bn1" });
   const times: number[] = [];
-  for (let step = 0; step < repeats; step++) {
+  const begin = performance.now();
+  for (let step = 0; step < leastSteps || performance.now() - begin < 2 * milliseconds; step++) {
     const start = performance.now();
     layer.forward(x);
     layer.backward(x);
-    times.push((performance.now() - start) * 1000);
+    const end = performance.now();
+    if (end - begin > milliseconds) times.push((end - start) * 1000);
   }
-  return times.sort((a, b) => a - b)[repeats >> 1];
+  return times.sort((a, b) => a - b)[times.length >> 1];
 }
