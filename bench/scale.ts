@@ -45,7 +45,8 @@ function underMpirun(ranks: number, more: readonly string[]): number[] | undefin
 
 async function measuredTable(): Promise<string> {
   const entry = new URL("./scale/rank.mjs", import.meta.url);
-  const inThreads = async (ranks: number): Promise<number[]> => ((await workers(ranks, entry)) as number[][])[0];
+  const inThreads = async (ranks: number): Promise<number[]> =>
+    ((await workers(ranks, entry)) as number[][])[0];
   const tcp = ["--mca", "pml", "ob1", "--mca", "btl", "self,tcp"];
   const runs: [string, number[] | undefined][] = [
     ["workers, 2 ranks", await inThreads(2)],
@@ -54,8 +55,14 @@ async function measuredTable(): Promise<string> {
     ["mpirun, 4 ranks, shared memory", underMpirun(4, [])],
     ["mpirun, 2 ranks, TCP on loopback", underMpirun(2, tcp)],
   ];
-  const rows = runs.map(([name, times]) => [name, ...(times?.map(digits) ?? measuredChannels.map(() => "no MPI"))]);
-  const head = [`microseconds, ${cpus().length} cores`, ...measuredChannels.map((count) => `${count} channels`)];
+  const rows = runs.map(([name, times]) => [
+    name,
+    ...(times?.map(digits) ?? measuredChannels.map(() => "no MPI")),
+  ]);
+  const head = [
+    `microseconds, ${cpus().length} cores`,
+    ...measuredChannels.map((count) => `${count} channels`),
+  ];
   return table(head, rows);
 }
 
@@ -98,7 +105,10 @@ function ways(network: Network, ranks: number): Record<string, number> {
   return {
     "as built": stepMilliseconds(resnet50, (channels) => exchange(asBuilt)(channels) + own(channels)),
     "of it, opening and merging": stepMilliseconds(resnet50, own),
-    "one tuned MPI_Allgather": stepMilliseconds(resnet50, (channels) => exchange(tuned)(channels) + own(channels)),
+    "one tuned MPI_Allgather": stepMilliseconds(
+      resnet50,
+      (channels) => exchange(tuned)(channels) + own(channels),
+    ),
     "merged in pairs": stepMilliseconds(
       resnet50,
       (channels) => exchange(doubling)(channels) + Math.log2(ranks) * perMerge,
@@ -111,7 +121,10 @@ function modelTables(): string {
   return networks
     .map((network) => {
       const names = Object.keys(ways(network, 2));
-      const rows = sizes.map((ranks) => [ranks.toLocaleString("en"), ...Object.values(ways(network, ranks)).map(digits)]);
+      const rows = sizes.map((ranks) => [
+        ranks.toLocaleString("en"),
+        ...Object.values(ways(network, ranks)).map(digits),
+      ]);
       return `${network.name}: milliseconds per step\n\n${table(["ranks", ...names], rows)}`;
     })
     .join("\n\n");
@@ -124,7 +137,8 @@ function layersTable(): string {
     networks.map((network) => {
       const time = (layers: number): number =>
         asBuilt(network, ranks, messageBytes(channels * layers, 1)) + own(channels * layers);
-      const saved = (layers: number): string => `${Math.round(100 * (1 - time(layers) / (layers * time(1))))} %`;
+      const saved = (layers: number): string =>
+        `${Math.round(100 * (1 - time(layers) / (layers * time(1))))} %`;
       return [channels, network.name, digits(time(1)), saved(2), saved(4), saved(16)];
     }),
   );

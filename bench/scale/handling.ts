@@ -33,7 +33,10 @@ export function handlingMicros(channels: number, ranks: number): number {
 }
 
 function stepMicros(channels: number, ranks: number): number {
-  const x = tensor(Float32Array.from({ length: samples * channels }, (_, i) => (i * 7919) % 1009), [samples, channels]);
+  const x = tensor(
+    Float32Array.from({ length: samples * channels }, (_, i) => (i * 7919) % 1009),
+    [samples, channels],
+  );
   const layer = new SyncBatchNorm(channels, { group: createGroup(mirrored(ranks)), name: "layer1.0.bn1" });
   const times: number[] = [];
   const begin = performance.now();

@@ -54,7 +54,8 @@ export const linear: Collective = ({ latency, overhead, bandwidth }, ranks, byte
   latency + (ranks - 1) * Math.max(overhead, bytes / bandwidth);
 
 /** What a rank does now: the lengths first, then the messages. */
-export const asBuilt: Collective = (network, ranks, bytes) => linear(network, ranks, 4) + linear(network, ranks, bytes);
+export const asBuilt: Collective = (network, ranks, bytes) =>
+  linear(network, ranks, 4) + linear(network, ranks, bytes);
 
 /**
  * The choice of Open MPI's tuned module for MPI_Allgather: up to 50,000 bytes in all recursive doubling (or Bruck's
