@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { type ResultName, readInputs, writeArrays } from "./inputs.ts";
+import { readInputs, writeArrays } from "./arrayFiles.ts";
+import type { ResultName } from "./inputs.ts";
 import type { PeerModule, PeerOptions, Prepared } from "./peers/peer.ts";
 import { type Answer, answerDescriptor, type Request } from "./protocol.ts";
 import { timeCalls } from "./timing.ts";

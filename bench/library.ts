@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type * as Evenkeel from "../src/index.ts";
 import { type Case, eps, momentum, parametersOf } from "./cases.ts";
 import type { Inputs, Results } from "./inputs.ts";
@@ -15,20 +13,6 @@ type Layer = InstanceType<
   | typeof Evenkeel.RMSNorm
 >;
 type Tensor = Evenkeel.Tensor<"float32">;
-
-/** Which code is measured: `dist` is what users get, `src` goes through tsx. */
-export type Source = "dist" | "src";
-
-/**
- * Loads evenkeel.
- *
- * @throws RangeError if dist is asked for and not built
- */
-export async function loadLibrary(source: Source): Promise<Library> {
-  const url = new URL(source === "dist" ? "../dist/index.js" : "../src/index.ts", import.meta.url);
-  if (!existsSync(fileURLToPath(url))) throw new RangeError("dist/ is missing: run `npm run build` first");
-  return (await import(url.href)) as Library;
-}
 
 /** Chooses backend and threads as the command line asks; null leaves the library's default. */
 export function configure(library: Library, backend: string | null, threads: number): void {

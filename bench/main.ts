@@ -7,7 +7,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { casesNamed } from "./cases.ts";
 import { withReport } from "./docs.ts";
 import { installPeers } from "./install.ts";
-import { loadLibrary, type Source } from "./library.ts";
+import { loadLibrary, type Source } from "./load.ts";
 import { endAll, type Remote, start } from "./remote.ts";
 import type { CaseReport, Participant, Report } from "./report.ts";
 import { rosterOf } from "./roster.ts";

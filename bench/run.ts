@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readArray, writeArrays } from "./arrayFiles.ts";
 import { type Case, elementsOf } from "./cases.ts";
 import { checkResults, expectedOf } from "./expected.ts";
-import { type Inputs, inputsOf, type Results, readArray, writeArrays } from "./inputs.ts";
+import { type Inputs, inputsOf, type Results } from "./inputs.ts";
 import type { Library } from "./library.ts";
 import { busiest, coresOf, pinThreads, threadTicks } from "./pin.ts";
 import type { Remote } from "./remote.ts";

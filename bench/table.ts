@@ -47,21 +47,28 @@ export function ratioTables(report: Report): readonly Table[] {
   });
 }
 
-/** Everything that did not run, and why; each reason once for each entrant. */
+/** Everything that did not run, and why; each reason once, with the entrants and cases that it kept from running. */
 export function absences({ participants, cases }: Report): readonly string[] {
   const lines = participants
     .filter(({ skipped }) => skipped !== null)
     .map(({ name, threads, skipped }) => `${name} (${threadText(threads)}): skipped, ${skipped}`);
-  const reasons = new Map<string, string[]>();
+  const casesOf = new Map<string, Map<string, string[]>>();
   for (const { case: c, outcomes } of cases) {
     for (const { entrant, threads, reason } of outcomes) {
       if (reason === null) continue;
-      const key = `${entrant} (${threadText(threads)}): ${reason}`;
-      reasons.set(key, [...(reasons.get(key) ?? []), c.name]);
+      const ofReason = casesOf.get(reason) ?? new Map<string, string[]>();
+      const who = `${entrant} (${threadText(threads)})`;
+      ofReason.set(who, [...(ofReason.get(who) ?? []), c.name]);
+      casesOf.set(reason, ofReason);
     }
   }
-  for (const [key, names] of reasons) {
-    lines.push(names.length > 3 ? `${key} (${names.length} cases)` : `${key} (${names.join("; ")})`);
+  for (const [reason, ofReason] of casesOf) {
+    const entrantsOf = new Map<string, string[]>();
+    for (const [who, names] of ofReason) {
+      const where = names.length > 3 ? `${names.length} cases` : names.join("; ");
+      entrantsOf.set(where, [...(entrantsOf.get(where) ?? []), who]);
+    }
+    for (const [where, entrants] of entrantsOf) lines.push(`${entrants.join(", ")}: ${reason} (${where})`);
   }
   return lines;
 }

@@ -17,12 +17,13 @@ export function storeCoefficients<T>(to: usize, mean: f64, rstd: f64, weight: us
 
 /** From sums about the mean's T part to sum(dy * xhat). */
 export function scaleSums<T>(sums: usize, mean: usize, rstd: usize, groups: usize, channel: usize): void {
-  for (let i: usize = 0; i < groups * channel; i++) {
-    const s = (i / channel) << 3;
-    const center = load<f64>(mean + s);
-    const at = sums + (i << 4);
+  for (let g: usize = 0; g < groups << 3; g += 8) {
+    const center = load<f64>(mean + g);
     const rest = center - <f64><T>center;
-    store<f64>(at, (load<f64>(at, 8) - rest * load<f64>(at)) * load<f64>(rstd + s), 8);
+    const scale = load<f64>(rstd + g);
+    for (const stop = sums + (channel << 4); sums < stop; sums += 16) {
+      store<f64>(sums, (load<f64>(sums, 8) - rest * load<f64>(sums)) * scale, 8);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-// Loops over `rows` rows, `stride` bytes apart, where each of S columns has coefficients of its own.
-import { lanesOf, least, mulAdd, widenHigh, widenLow } from "./lanes";
+// Sums over `rows` rows, `stride` bytes apart, of each of S columns.
+import { least, mulAdd, widenHigh, widenLow } from "./lanes";
 import { middle, sampleMean } from "./moments";
 
 // Trips of 8 or 4 rows whose sums stay in T before they go on in float64, so that the rounding of T stays small.
@@ -32,15 +32,11 @@ export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, wi
     memory.fill(chain, 0, vectorBytes << 1);
     let r: usize = 0;
     for (; r + step <= taken; r += step) {
-      sumEight<T>(x, stride, vectorBytes, shift, chain);
+      sumEight<T>(x, stride, vectorBytes, shift, chain, vectorBytes);
       for (let i: usize = 0; i < step; i++, x += stride) columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
     }
     for (; r < taken; r++, x += stride) {
-      for (let j: usize = 0; j < vectorBytes; j += 16) {
-        const d = v128.sub<T>(v128.load(x + j), v128.load(shift + j));
-        add<T>(chain + j, d);
-        add<T>(chain + vectorBytes + j, v128.mul<T>(d, d));
-      }
+      sumOne<T>(x, vectorBytes, shift, chain, vectorBytes);
       columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
     }
     flush<T>(chain, sums, vectorBytes);
@@ -49,7 +45,10 @@ export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, wi
   }
 }
 
-function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize): void {
+/**
+ * Adds the sums over 8 rows of `bytes`, whole vectors, about `shift` to `chain`, and those of their squares `apart` bytes further.
+ */
+export function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
   for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
     const k = v128.load(shift);
     let at = x;
@@ -66,7 +65,16 @@ function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain:
     const lowSquares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
     const highSquares = v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7)));
     add<T>(chain, v128.add<T>(low, high));
-    add<T>(chain + bytes, v128.add<T>(lowSquares, highSquares));
+    add<T>(chain + apart, v128.add<T>(lowSquares, highSquares));
+  }
+}
+
+/** The same of one row. */
+export function sumOne<T>(x: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
+    const d = v128.sub<T>(v128.load(x), v128.load(shift));
+    add<T>(chain, d);
+    add<T>(chain + apart, v128.mul<T>(d, d));
   }
 }
 
@@ -81,7 +89,10 @@ function columnSumsTail<T>(x: usize, from: usize, width: usize, S: usize, shift:
   }
 }
 
-/** sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows, as in columnSums. */
+/**
+ * sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows, as in columnSums; row after row if
+ * `together` is 1.
+ */
 export function columnGradSums<T>(
   x: usize,
   dy: usize,
@@ -92,6 +103,7 @@ export function columnGradSums<T>(
   mean: usize,
   sums: usize,
   chain: usize,
+  together: usize = 4,
 ): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
   const step: usize = 4;
@@ -99,16 +111,12 @@ export function columnGradSums<T>(
     const taken = least(left, step * chainTrips);
     memory.fill(chain, 0, vectorBytes << 1);
     let r: usize = 0;
-    for (; r + step <= taken; r += step) {
-      gradSumFour<T>(x, dy, stride, vectorBytes, mean, chain);
+    for (; step <= together && r + step <= taken; r += step) {
+      gradSumFour<T>(x, dy, stride, vectorBytes, mean, chain, vectorBytes);
       for (let i: usize = 0; i < step; i++, x += stride, dy += stride) columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
     }
     for (; r < taken; r++, x += stride, dy += stride) {
-      for (let j: usize = 0; j < vectorBytes; j += 16) {
-        const g = v128.load(dy + j);
-        add<T>(chain + j, g);
-        add<T>(chain + vectorBytes + j, v128.mul<T>(g, v128.sub<T>(v128.load(x + j), v128.load(mean + j))));
-      }
+      gradSumOne<T>(x, dy, vectorBytes, mean, chain, vectorBytes);
       columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
     }
     flush<T>(chain, sums, vectorBytes);
@@ -117,7 +125,8 @@ export function columnGradSums<T>(
   }
 }
 
-function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize, mean: usize, chain: usize): void {
+/** Adds the sums over 4 rows of dy to `chain`, and those of dy * (x - mean) `apart` bytes further; `bytes` are whole vectors. */
+export function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize, mean: usize, chain: usize, apart: usize): void {
   for (const stop = x + bytes; x < stop; x += 16, dy += 16, mean += 16, chain += 16) {
     const m = v128.load(mean);
     let at = x;
@@ -131,7 +140,16 @@ function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize, mean: 
     const g3 = v128.load(up + stride);
     const d3 = v128.sub<T>(v128.load(at + stride), m);
     add<T>(chain, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
-    add<T>(chain + bytes, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
+    add<T>(chain + apart, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
+  }
+}
+
+/** The same of one row. */
+export function gradSumOne<T>(x: usize, dy: usize, bytes: usize, mean: usize, chain: usize, apart: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, dy += 16, mean += 16, chain += 16) {
+    const g = v128.load(dy);
+    add<T>(chain, g);
+    add<T>(chain + apart, v128.mul<T>(g, v128.sub<T>(v128.load(x), v128.load(mean))));
   }
 }
 
@@ -146,95 +164,29 @@ function columnGradSumsTail<T>(x: usize, dy: usize, from: usize, width: usize, S
   }
 }
 
-/** y = (x - mean[j]) * scale[j] + shift[j] over the first `width` columns of each row. */
-export function columnNormalize<T>(x: usize, y: usize, rows: usize, stride: usize, width: usize, mean: usize, scale: usize, shift: usize): void {
-  const widthBytes = width * sizeof<T>();
-  for (let r: usize = 0; r < rows; r++, x += stride, y += stride) {
-    let j: usize = 0;
-    for (; j + 64 <= widthBytes; j += 64) {
-      const v0 = v128.sub<T>(v128.load(x + j), v128.load(mean + j));
-      const v1 = v128.sub<T>(v128.load(x + j, 16), v128.load(mean + j, 16));
-      const v2 = v128.sub<T>(v128.load(x + j, 32), v128.load(mean + j, 32));
-      const v3 = v128.sub<T>(v128.load(x + j, 48), v128.load(mean + j, 48));
-      v128.store(y + j, mulAdd<T>(v0, v128.load(scale + j), v128.load(shift + j)));
-      v128.store(y + j, mulAdd<T>(v1, v128.load(scale + j, 16), v128.load(shift + j, 16)), 16);
-      v128.store(y + j, mulAdd<T>(v2, v128.load(scale + j, 32), v128.load(shift + j, 32)), 32);
-      v128.store(y + j, mulAdd<T>(v3, v128.load(scale + j, 48), v128.load(shift + j, 48)), 48);
-    }
-    for (; j + 16 <= widthBytes; j += 16) {
-      const v = v128.sub<T>(v128.load(x + j), v128.load(mean + j));
-      v128.store(y + j, mulAdd<T>(v, v128.load(scale + j), v128.load(shift + j)));
-    }
-    for (; j < widthBytes; j += sizeof<T>()) {
-      store<T>(y + j, (load<T>(x + j) - load<T>(mean + j)) * load<T>(scale + j) + load<T>(shift + j));
-    }
-  }
-}
-
-/** dx = dy * a[j] + ((x - mean[j]) * b[j] + c[j]) over the first `width` columns of each row. */
-export function columnGradInput<T>(
-  x: usize,
-  dy: usize,
-  dx: usize,
-  rows: usize,
-  stride: usize,
-  width: usize,
-  mean: usize,
-  a: usize,
-  b: usize,
-  c: usize,
-): void {
-  const widthBytes = width * sizeof<T>();
-  for (let r: usize = 0; r < rows; r++, x += stride, dy += stride, dx += stride) {
-    let j: usize = 0;
-    for (; j + 32 <= widthBytes; j += 32) {
-      const t0 = mulAdd<T>(v128.sub<T>(v128.load(x + j), v128.load(mean + j)), v128.load(b + j), v128.load(c + j));
-      const t1 = mulAdd<T>(v128.sub<T>(v128.load(x + j, 16), v128.load(mean + j, 16)), v128.load(b + j, 16), v128.load(c + j, 16));
-      v128.store(dx + j, mulAdd<T>(v128.load(dy + j), v128.load(a + j), t0));
-      v128.store(dx + j, mulAdd<T>(v128.load(dy + j, 16), v128.load(a + j, 16), t1), 16);
-    }
-    for (; j + 16 <= widthBytes; j += 16) {
-      const t = mulAdd<T>(v128.sub<T>(v128.load(x + j), v128.load(mean + j)), v128.load(b + j), v128.load(c + j));
-      v128.store(dx + j, mulAdd<T>(v128.load(dy + j), v128.load(a + j), t));
-    }
-    for (; j < widthBytes; j += sizeof<T>()) {
-      store<T>(dx + j, load<T>(dy + j) * load<T>(a + j) + ((load<T>(x + j) - load<T>(mean + j)) * load<T>(b + j) + load<T>(c + j)));
-    }
-  }
-}
-
-/** dx = dy * a[j]: x is not read. */
-export function columnScale<T>(dy: usize, dx: usize, rows: usize, stride: usize, width: usize, a: usize): void {
-  const widthBytes = width * sizeof<T>();
-  for (let r: usize = 0; r < rows; r++, dy += stride, dx += stride) {
-    let j: usize = 0;
-    for (; j + 16 <= widthBytes; j += 16) v128.store(dx + j, v128.mul<T>(v128.load(dy + j), v128.load(a + j)));
-    for (; j < widthBytes; j += sizeof<T>()) store<T>(dx + j, load<T>(dy + j) * load<T>(a + j));
-  }
-}
-
-/** to[j] = a value near the column's mean, from 16 rows spread over `rows`; of equal elements exactly their value. */
-export function sampleColumns<T>(x: usize, rows: usize, stride: usize, S: usize, to: usize): void {
-  const bytes = S * sizeof<T>();
-  const lanes = lanesOf<T>();
-  for (let j: usize = 0; j + 16 <= bytes; j += 16) {
-    const at = x + j;
-    const q0 = sampleFour<T>(at, rows, stride, 0);
-    const q1 = sampleFour<T>(at, rows, stride, 4);
-    const q2 = sampleFour<T>(at, rows, stride, 8);
-    const q3 = sampleFour<T>(at, rows, stride, 12);
+/** to[j] = a value near the column's mean, from 16 rows spread over `rows`, for n columns; of equal elements exactly their value. */
+export function sampleColumns<T>(x: usize, rows: usize, stride: usize, n: usize, to: usize): void {
+  const vectorBytes = (n * sizeof<T>()) & ~15;
+  // Rows by offsets from the first of each four: finding them takes as long as adding them.
+  const a = x;
+  const b = x + (rows >> 2) * stride;
+  const c = x + (rows >> 1) * stride;
+  const d = x + ((rows * 3) >> 2) * stride;
+  const o1 = (rows >> 4) * stride;
+  const o2 = (rows >> 3) * stride;
+  const o3 = ((rows * 3) >> 4) * stride;
+  for (let j: usize = 0; j < vectorBytes; j += 16) {
+    const q0 = sampleFour<T>(a + j, o1, o2, o3);
+    const q1 = sampleFour<T>(b + j, o1, o2, o3);
+    const q2 = sampleFour<T>(c + j, o1, o2, o3);
+    const q3 = sampleFour<T>(d + j, o1, o2, o3);
     v128.store(to + j, v128.mul<T>(middle<T>(q0, q1, q2, q3), v128.splat<T>(<T>0.25)));
   }
-  for (let j = S & ~(lanes - 1); j < S; j++) {
-    store<T>(to + j * sizeof<T>(), sampleMean<T>(x + j * sizeof<T>(), rows, stride, 1));
-  }
+  for (let j = vectorBytes; j < n * sizeof<T>(); j += sizeof<T>()) store<T>(to + j, sampleMean<T>(x + j, rows, stride, 1));
 }
 
 // @ts-ignore: decorator
 @inline
-function sampleFour<T>(x: usize, rows: usize, bytes: usize, i: usize): v128 {
-  return v128.add<T>(
-    v128.add<T>(v128.load(x + ((i * rows) >> 4) * bytes), v128.load(x + (((i + 1) * rows) >> 4) * bytes)),
-    v128.add<T>(v128.load(x + (((i + 2) * rows) >> 4) * bytes), v128.load(x + (((i + 3) * rows) >> 4) * bytes)),
-  );
+function sampleFour<T>(x: usize, o1: usize, o2: usize, o3: usize): v128 {
+  return v128.add<T>(v128.add<T>(v128.load(x), v128.load(x + o1)), v128.add<T>(v128.load(x + o2), v128.load(x + o3)));
 }

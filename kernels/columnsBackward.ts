@@ -1,10 +1,11 @@
 // Gradients over columns. See columnsForward.ts.
-import { scaleSums } from "./coefficients";
-import { blocksOf, frameBytes, repeat, rowsOf, sliceOf, spread } from "./columnFrames";
-import { columnGradInput, columnGradSums, columnScale } from "./columnLoops";
+import { storeGradients } from "./coefficients";
+import { columnGradInput, columnScale } from "./columnApply";
+import { blocksOf, foldedSum, frameBytes, mergeColumns, rowsOf, sliceOf, spreadValue } from "./columnFrames";
+import { columnGradSums } from "./columnLoops";
 import { least } from "./lanes";
 
-/** The means' T part as the first coefficient of every column. An item is a batch index. */
+/** The means' T part as the first coefficient of every column. An item is a statistic. */
 export function columnsMeans<T>(
   frames: usize,
   mean: usize,
@@ -16,14 +17,14 @@ export function columnsMeans<T>(
   begin: usize,
   end: usize,
 ): void {
-  const S = fold * group * chunk;
-  for (let b = begin; b < end; b++) {
-    const to = frames + b * frameBytes<T>(S, blocks);
-    for (let g: usize = 0; g < group; g++) {
-      store<T>(scratch, <T>load<f64>(mean + ((b * group + g) << 3)));
-      spread<T>(to, g * chunk, chunk, S, 1, scratch);
+  const width = group * chunk;
+  const frame = frameBytes<T>(fold * width, blocks);
+  for (let s = begin; s < end; ) {
+    const to = frames + (s / group) * frame;
+    let column = (s % group) * chunk;
+    for (const stop = least(end, s + group - s % group); s < stop; s++, column += chunk) {
+      spreadValue<T>(to, column, chunk, width, fold, <T>load<f64>(mean + (s << 3)));
     }
-    repeat<T>(to, group * chunk, fold);
   }
 }
 
@@ -36,6 +37,7 @@ export function columnsGradSums<T>(
   width: usize,
   fold: usize,
   blockRows: usize,
+  together: usize,
   scratch: usize,
   begin: usize,
   end: usize,
@@ -57,19 +59,71 @@ export function columnsGradSums<T>(
     const last = at + (full - from) * S * sizeof<T>();
     for (let c: usize = 0; c < S; c += sliceOf<T>()) {
       const own = at + c * sizeof<T>();
-      columnGradSums<T>(x + own, dy + own, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), means + c * sizeof<T>(), sums + c * 8, scratch);
+      columnGradSums<T>(x + own, dy + own, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), means + c * sizeof<T>(), sums + c * 8, scratch, together);
     }
     // Only short rows are folded: they are one slice.
     if (full < to) columnGradSums<T>(x + last, dy + last, 1, 0, S, (pool % fold) * width, means, sums, scratch);
   }
 }
 
-/** Pairs sum(dy), sum(dy * xhat) as [batch, group, channel] from the merged sums. An item is a batch index. */
+/**
+ * Pairs sum(dy), sum(dy * xhat) as [batch, group, channel] from the blocks' sums and, unless it is null, `gradients`, as of
+ * planesGradCoefficients, with what columnsGradCoefficients makes of them. An item is a statistic.
+ */
 export function columnsGradMerge<T>(
   frames: usize,
+  weight: usize,
   mean: usize,
   rstd: usize,
   sums: usize,
+  gradients: usize,
+  count: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  fold: usize,
+  blocks: usize,
+  centered: i32,
+  fixed: i32,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+): void {
+  const chunk = channel * inner;
+  const width = group * chunk;
+  const S = fold * width;
+  for (let from = begin; from < end; ) {
+    const b = from / group;
+    const first = b * group;
+    const to = least(first + group, end);
+    const totals = frames + b * frameBytes<T>(S, blocks) + S * 4 * sizeof<T>();
+    const column = (from - first) * chunk;
+    for (let f: usize = 0; f < fold; f++) mergeColumns(totals, S, blocks, f * width + column, (to - from) * chunk);
+    for (; from < to; from++) {
+      const own = (from - first) * channel;
+      const pairs = sums + ((from * channel) << 4);
+      const center = load<f64>(mean + (from << 3));
+      const r = load<f64>(rstd + (from << 3));
+      const rest = center - <f64><T>center;
+      for (let i: usize = 0; i < channel; i++) {
+        const sum1 = foldedSum(totals, (own + i) * inner, inner, width, fold);
+        const sum2 = foldedSum(totals + (S << 3), (own + i) * inner, inner, width, fold);
+        store<f64>(pairs + (i << 4), sum1);
+        store<f64>(pairs + (i << 4), (sum2 - rest * sum1) * r, 8);
+      }
+      if (gradients) {
+        const w = weight ? weight + own * sizeof<T>() : 0;
+        storeGradients<T>(gradients + from * channel * 3 * sizeof<T>(), w, center, r, pairs, channel, <f64>count, centered, fixed);
+      }
+    }
+  }
+  if (gradients) columnsGradCoefficients<T>(frames, gradients, group, channel, inner, fold, blocks, scratch, begin, end);
+}
+
+/** Coefficients of dx = dy * a + ((x - mean) * b + c) for every column, by `gradients`. An item is a statistic. */
+export function columnsGradCoefficients<T>(
+  frames: usize,
+  gradients: usize,
   group: usize,
   channel: usize,
   inner: usize,
@@ -79,48 +133,21 @@ export function columnsGradMerge<T>(
   begin: usize,
   end: usize,
 ): void {
-  const parameters = group * channel;
-  const width = parameters * inner;
+  const width = group * channel * inner;
   const S = fold * width;
-  for (let b = begin; b < end; b++) {
-    const totals = frames + b * frameBytes<T>(S, blocks) + S * 4 * sizeof<T>();
-    for (let i: usize = 0; i < parameters; i++) {
-      let sum1: f64 = 0;
-      let sum2: f64 = 0;
-      for (let f: usize = 0; f < fold; f++) {
-        for (let j = f * width + i * inner, stop = j + inner; j < stop; j++) {
-          sum1 += load<f64>(totals + (j << 3));
-          sum2 += load<f64>(totals + ((S + j) << 3));
-        }
-      }
-      const to = sums + ((b * parameters + i) << 4);
-      store<f64>(to, sum1);
-      store<f64>(to, sum2, 8);
+  const frame = frameBytes<T>(S, blocks);
+  const apart = S * sizeof<T>();
+  let from = gradients + begin * channel * 3 * sizeof<T>();
+  for (let s = begin; s < end; ) {
+    const to = frames + (s / group) * frame + apart;
+    let column = (s % group) * channel * inner;
+    const stop = least(end, s + group - s % group);
+    for (let left = (stop - s) * channel; left > 0; left--, column += inner, from += 3 * sizeof<T>()) {
+      spreadValue<T>(to, column, inner, width, fold, load<T>(from));
+      spreadValue<T>(to + apart, column, inner, width, fold, load<T>(from + sizeof<T>()));
+      spreadValue<T>(to + 2 * apart, column, inner, width, fold, load<T>(from + 2 * sizeof<T>()));
     }
-    scaleSums<T>(sums + ((b * parameters) << 4), mean + ((b * group) << 3), rstd + ((b * group) << 3), group, channel);
-  }
-}
-
-/** Coefficients of dx = dy * a + ((x - mean) * b + c) for every column, by `gradients` of planesGradCoefficients. */
-export function columnsGradCoefficients<T>(
-  frames: usize,
-  gradients: usize,
-  parameters: usize,
-  inner: usize,
-  fold: usize,
-  blocks: usize,
-  scratch: usize,
-  begin: usize,
-  end: usize,
-): void {
-  const width = parameters * inner;
-  const S = fold * width;
-  for (let b = begin; b < end; b++) {
-    const to = frames + b * frameBytes<T>(S, blocks) + S * sizeof<T>();
-    for (let i: usize = 0; i < parameters; i++) {
-      spread<T>(to, i * inner, inner, S, 3, gradients + (b * parameters + i) * 3 * sizeof<T>());
-    }
-    for (let k: usize = 0; k < 3; k++) repeat<T>(to + k * S * sizeof<T>(), width, fold);
+    s = stop;
   }
 }
 
@@ -134,6 +161,7 @@ export function columnsGradInput<T>(
   width: usize,
   fold: usize,
   blockRows: usize,
+  together: usize,
   fixed: i32,
   scratch: usize,
   begin: usize,
@@ -158,7 +186,7 @@ export function columnsGradInput<T>(
     } else {
       const step = S * sizeof<T>();
       columnGradInput<T>(x + last, dy + last, dx + last, 1, 0, lastWidth, mean, a, a + step, a + 2 * step);
-      columnGradInput<T>(x + at, dy + at, dx + at, full - from, step, S, mean, a, a + step, a + 2 * step);
+      columnGradInput<T>(x + at, dy + at, dx + at, full - from, step, S, mean, a, a + step, a + 2 * step, together);
     }
   }
 }

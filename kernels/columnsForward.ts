@@ -4,13 +4,17 @@
 //
 // Rows shorter than a few vectors are folded: S = fold * group * channel * inner columns, the last row may be shorter.
 // Each batch index has a frame (columnFrames.ts).
-import { blocksOf, frameBytes, repeat, rowsOf, sliceOf, spread } from "./columnFrames";
-import { columnNormalize, columnSums, sampleColumns } from "./columnLoops";
-import { least } from "./lanes";
-import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
 import { storeCoefficients } from "./coefficients";
+import { columnNormalize } from "./columnApply";
+import { blocksOf, foldedSum, frameBytes, mergeColumns, rowsOf, sliceOf, spreadValue } from "./columnFrames";
+import { columnSums, sampleColumns } from "./columnLoops";
+import { least } from "./lanes";
+import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean, sumsHold } from "./moments";
 
-/** Shifts of every column: a value near its statistic's mean. An item is a batch index. */
+// Statistics of a batch index whose shifts are one item: a multiple of the lanes, so that bits do not depend on the split.
+const shiftStatistics: usize = 64;
+
+/** Shifts of every column: a value near its statistic's mean. An item is up to 64 statistics of a batch index. */
 export function columnsShift<T>(
   x: usize,
   frames: usize,
@@ -25,20 +29,25 @@ export function columnsShift<T>(
   end: usize,
 ): void {
   const width = group * chunk;
-  const S = fold * width;
-  const frame = frameBytes<T>(S, blocksOf(pool, fold, blockRows));
-  for (let b = begin; b < end; b++) {
+  const bytes = width * sizeof<T>();
+  const frame = frameBytes<T>(fold * width, blocksOf(pool, fold, blockRows));
+  const items = (group + shiftStatistics - 1) / shiftStatistics;
+  for (let item = begin; item < end; item++) {
+    const b = item / items;
+    const from = (item % items) * shiftStatistics;
+    const to = least(from + shiftStatistics, group);
     const shift = frames + b * frame;
-    const from = x + b * pool * width * sizeof<T>();
-    if (!centered) memory.fill(shift, 0, width * sizeof<T>());
-    else if (chunk == 1) sampleColumns<T>(from, pool, width * sizeof<T>(), width, shift);
-    else {
-      for (let g: usize = 0; g < group; g++) {
-        const value = sampleMean<T>(from + g * chunk * sizeof<T>(), pool, width * sizeof<T>(), chunk);
-        for (let i: usize = 0; i < chunk; i++) store<T>(shift + (g * chunk + i) * sizeof<T>(), value);
+    const at = x + b * pool * bytes;
+    if (centered && chunk == 1) {
+      const own = from * sizeof<T>();
+      sampleColumns<T>(at + own, pool, bytes, to - from, shift + own);
+      for (let f: usize = 1; f < fold; f++) memory.copy(shift + f * bytes + own, shift + own, (to - from) * sizeof<T>());
+    } else {
+      for (let g = from; g < to; g++) {
+        const value = centered ? sampleMean<T>(at + g * chunk * sizeof<T>(), pool, bytes, chunk) : 0;
+        spreadValue<T>(shift, g * chunk, chunk, width, fold, value);
       }
     }
-    repeat<T>(shift, width, fold);
   }
 }
 
@@ -79,69 +88,74 @@ export function columnsSums<T>(
   }
 }
 
-/** Adds the sums of the blocks, in their order. An item is a batch index. */
-export function columnsMerge<T>(
-  frames: usize,
-  S: usize,
-  blocks: usize,
-  scratch: usize,
-  begin: usize,
-  end: usize,
-): void {
-  for (let b = begin; b < end; b++) {
-    const totals = frames + b * frameBytes<T>(S, blocks) + S * 4 * sizeof<T>();
-    memory.fill(totals, 0, S << 4);
-    for (let block: usize = 1; block <= blocks; block++) {
-      const sums = totals + ((block * S) << 4);
-      for (let j: usize = 0; j < S << 4; j += 16) v128.store(totals + j, f64x2.add(v128.load(totals + j), v128.load(sums + j)));
-    }
-  }
-}
-
-/** Mean, M2 and rstd of every statistic from the merged sums. An item is a batch index. */
+/**
+ * Mean, M2 and rstd of every statistic from the blocks' sums and, unless `coefficients` is 0, what columnsCoefficients makes
+ * of them. An item is a statistic.
+ */
 export function columnsMoments<T>(
   x: usize,
   frames: usize,
   mean: usize,
   m2: usize,
   rstd: usize,
+  weight: usize,
+  bias: usize,
   pool: usize,
   group: usize,
-  chunk: usize,
+  channel: usize,
+  inner: usize,
   fold: usize,
   blocks: usize,
   centered: i32,
+  coefficients: i32,
   eps: f64,
   scratch: usize,
   begin: usize,
   end: usize,
 ): void {
+  const chunk = channel * inner;
   const width = group * chunk;
   const S = fold * width;
-  for (let b = begin; b < end; b++) {
+  const count = <f64>(pool * chunk);
+  const inverse = 1 / count;
+  for (let from = begin; from < end; ) {
+    const b = from / group;
+    const to = least((b + 1) * group, end);
     const shift = frames + b * frameBytes<T>(S, blocks);
     const totals = shift + S * 4 * sizeof<T>();
-    for (let g: usize = 0; g < group; g++) {
-      let sum1: f64 = 0;
-      let sum2: f64 = 0;
-      for (let f: usize = 0; f < fold; f++) {
-        for (let j = f * width + g * chunk, stop = j + chunk; j < stop; j++) {
-          sum1 += load<f64>(totals + (j << 3));
-          sum2 += load<f64>(totals + ((S + j) << 3));
+    const column = (from - b * group) * chunk;
+    for (let f: usize = 0; f < fold; f++) mergeColumns(totals, S, blocks, f * width + column, (to - from) * chunk);
+    for (let at = column; from < to; from++, at += chunk) {
+      const sum2 = foldedSum(totals + (S << 3), at, chunk, width, fold);
+      const start = x + (b * pool * width + at) * sizeof<T>();
+      let center: f64 = 0;
+      let squares = sum2;
+      if (centered) {
+        const sum1 = foldedSum(totals, at, chunk, width, fold);
+        const about = <f64>load<T>(shift + at * sizeof<T>());
+        const off = sum1 * inverse;
+        if (sumsHold(sum1, sum2, count)) {
+          center = about + off;
+          squares = sum2 - off * sum1;
+        } else {
+          finishMoments<T>(sum1, sum2, about, start, pool, width * sizeof<T>(), chunk);
+          center = finishedMean;
+          squares = finishedM2;
         }
+      } else {
+        finishSquares<T>(sum2, start, pool, width * sizeof<T>(), chunk);
+        squares = finishedM2;
       }
-      const start = x + (b * pool * width + g * chunk) * sizeof<T>();
-      if (centered) finishMoments<T>(sum1, sum2, <f64>load<T>(shift + g * chunk * sizeof<T>()), start, pool, width * sizeof<T>(), chunk);
-      else finishSquares<T>(sum2, start, pool, width * sizeof<T>(), chunk);
-      const s = (b * group + g) << 3;
-      store<f64>(mean + s, finishedMean);
-      store<f64>(m2 + s, finishedM2);
-      store<f64>(rstd + s, 1 / Math.sqrt(finishedM2 / <f64>(pool * chunk) + eps));
+      const s = from << 3;
+      store<f64>(mean + s, center);
+      store<f64>(m2 + s, squares);
+      store<f64>(rstd + s, 1 / Math.sqrt(squares * inverse + eps));
     }
   }
+  if (coefficients) columnsCoefficients<T>(frames, weight, bias, mean, rstd, group, channel, inner, fold, blocks, scratch, begin, end);
 }
 
-/** Coefficients of y = (x - mean) * scale + shift for every column. An item is a batch index. */
+/** Coefficients of y = (x - mean) * scale + shift for every column. An item is a statistic. */
 export function columnsCoefficients<T>(
   frames: usize,
   weight: usize,
@@ -159,14 +173,19 @@ export function columnsCoefficients<T>(
 ): void {
   const width = group * channel * inner;
   const S = fold * width;
-  for (let b = begin; b < end; b++) {
-    const to = frames + b * frameBytes<T>(S, blocks);
-    for (let i: usize = 0; i < group * channel; i++) {
-      const s = (b * group + i / channel) << 3;
-      storeCoefficients<T>(scratch, load<f64>(mean + s), load<f64>(rstd + s), weight, bias, i);
-      spread<T>(to, i * inner, inner, S, 3, scratch);
+  const frame = frameBytes<T>(S, blocks);
+  const apart = S * sizeof<T>();
+  for (let s = begin; s < end; ) {
+    const to = frames + (s / group) * frame;
+    let i = (s % group) * channel;
+    for (const stop = least(end, s + group - s % group); s < stop; s++) {
+      for (const last = i + channel; i < last; i++) {
+        storeCoefficients<T>(scratch, load<f64>(mean + (s << 3)), load<f64>(rstd + (s << 3)), weight, bias, i);
+        spreadValue<T>(to, i * inner, inner, width, fold, load<T>(scratch));
+        spreadValue<T>(to + apart, i * inner, inner, width, fold, load<T>(scratch + sizeof<T>()));
+        spreadValue<T>(to + 2 * apart, i * inner, inner, width, fold, load<T>(scratch + 2 * sizeof<T>()));
+      }
     }
-    for (let k: usize = 0; k < 3; k++) repeat<T>(to + k * S * sizeof<T>(), width, fold);
   }
 }
 
@@ -179,6 +198,7 @@ export function columnsNormalize<T>(
   width: usize,
   fold: usize,
   blockRows: usize,
+  together: usize,
   scratch: usize,
   begin: usize,
   end: usize,
@@ -197,7 +217,7 @@ export function columnsNormalize<T>(
     const at = (b * pool * width + from * S) * sizeof<T>();
     const last = at + (full - from) * S * sizeof<T>();
     if (full < to) columnNormalize<T>(x + last, y + last, 1, 0, (pool % fold) * width, mean, scale, shift);
-    columnNormalize<T>(x + at, y + at, full - from, S * sizeof<T>(), S, mean, scale, shift);
+    columnNormalize<T>(x + at, y + at, full - from, S * sizeof<T>(), S, mean, scale, shift, together);
   }
 }
 

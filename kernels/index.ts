@@ -4,7 +4,7 @@ import { planesForward, planesSegments, planesMerge, planesNormalize } from "./p
 import { planesBackward, planesGradSegments, planesGradMerge, planesGradCoefficients, planesGradInput } from "./planesBackward";
 import { rowsForward, rowsNormalize } from "./rowsForward";
 import { rowsBackward, rowsGradInput } from "./rowsBackward";
-import { columnsShift, columnsSums, columnsMerge, columnsMoments, columnsCoefficients, columnsNormalize } from "./columnsForward";
+import { columnsShift, columnsSums, columnsMoments, columnsCoefficients, columnsNormalize } from "./columnsForward";
 import { columnsMeans, columnsGradSums, columnsGradMerge, columnsGradCoefficients, columnsGradInput } from "./columnsBackward";
 
 export { narrowBfloat, narrowHalf, widenBfloat, widenHalf } from "./convert";
@@ -132,20 +132,12 @@ export function columnsSumsF64(x: usize, frames: usize, pool: usize, width: usiz
   columnsSums<f64>(x, frames, pool, width, fold, blockRows, scratch, begin, end);
 }
 
-export function columnsMergeF32(frames: usize, S: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsMerge<f32>(frames, S, blocks, scratch, begin, end);
+export function columnsMomentsF32(x: usize, frames: usize, mean: usize, m2: usize, rstd: usize, weight: usize, bias: usize, pool: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, centered: i32, coefficients: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  columnsMoments<f32>(x, frames, mean, m2, rstd, weight, bias, pool, group, channel, inner, fold, blocks, centered, coefficients, eps, scratch, begin, end);
 }
 
-export function columnsMergeF64(frames: usize, S: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsMerge<f64>(frames, S, blocks, scratch, begin, end);
-}
-
-export function columnsMomentsF32(x: usize, frames: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, chunk: usize, fold: usize, blocks: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
-  columnsMoments<f32>(x, frames, mean, m2, rstd, pool, group, chunk, fold, blocks, centered, eps, scratch, begin, end);
-}
-
-export function columnsMomentsF64(x: usize, frames: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, chunk: usize, fold: usize, blocks: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
-  columnsMoments<f64>(x, frames, mean, m2, rstd, pool, group, chunk, fold, blocks, centered, eps, scratch, begin, end);
+export function columnsMomentsF64(x: usize, frames: usize, mean: usize, m2: usize, rstd: usize, weight: usize, bias: usize, pool: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, centered: i32, coefficients: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  columnsMoments<f64>(x, frames, mean, m2, rstd, weight, bias, pool, group, channel, inner, fold, blocks, centered, coefficients, eps, scratch, begin, end);
 }
 
 export function columnsCoefficientsF32(frames: usize, weight: usize, bias: usize, mean: usize, rstd: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
@@ -156,12 +148,12 @@ export function columnsCoefficientsF64(frames: usize, weight: usize, bias: usize
   columnsCoefficients<f64>(frames, weight, bias, mean, rstd, group, channel, inner, fold, blocks, scratch, begin, end);
 }
 
-export function columnsNormalizeF32(x: usize, y: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsNormalize<f32>(x, y, frames, pool, width, fold, blockRows, scratch, begin, end);
+export function columnsNormalizeF32(x: usize, y: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsNormalize<f32>(x, y, frames, pool, width, fold, blockRows, together, scratch, begin, end);
 }
 
-export function columnsNormalizeF64(x: usize, y: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsNormalize<f64>(x, y, frames, pool, width, fold, blockRows, scratch, begin, end);
+export function columnsNormalizeF64(x: usize, y: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsNormalize<f64>(x, y, frames, pool, width, fold, blockRows, together, scratch, begin, end);
 }
 
 export function columnsMeansF32(frames: usize, mean: usize, group: usize, chunk: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
@@ -172,36 +164,36 @@ export function columnsMeansF64(frames: usize, mean: usize, group: usize, chunk:
   columnsMeans<f64>(frames, mean, group, chunk, fold, blocks, scratch, begin, end);
 }
 
-export function columnsGradSumsF32(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradSums<f32>(x, dy, frames, pool, width, fold, blockRows, scratch, begin, end);
+export function columnsGradSumsF32(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsGradSums<f32>(x, dy, frames, pool, width, fold, blockRows, together, scratch, begin, end);
 }
 
-export function columnsGradSumsF64(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradSums<f64>(x, dy, frames, pool, width, fold, blockRows, scratch, begin, end);
+export function columnsGradSumsF64(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsGradSums<f64>(x, dy, frames, pool, width, fold, blockRows, together, scratch, begin, end);
 }
 
-export function columnsGradMergeF32(frames: usize, mean: usize, rstd: usize, sums: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradMerge<f32>(frames, mean, rstd, sums, group, channel, inner, fold, blocks, scratch, begin, end);
+export function columnsGradMergeF32(frames: usize, weight: usize, mean: usize, rstd: usize, sums: usize, gradients: usize, count: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  columnsGradMerge<f32>(frames, weight, mean, rstd, sums, gradients, count, group, channel, inner, fold, blocks, centered, fixed, scratch, begin, end);
 }
 
-export function columnsGradMergeF64(frames: usize, mean: usize, rstd: usize, sums: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradMerge<f64>(frames, mean, rstd, sums, group, channel, inner, fold, blocks, scratch, begin, end);
+export function columnsGradMergeF64(frames: usize, weight: usize, mean: usize, rstd: usize, sums: usize, gradients: usize, count: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  columnsGradMerge<f64>(frames, weight, mean, rstd, sums, gradients, count, group, channel, inner, fold, blocks, centered, fixed, scratch, begin, end);
 }
 
-export function columnsGradCoefficientsF32(frames: usize, gradients: usize, parameters: usize, inner: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradCoefficients<f32>(frames, gradients, parameters, inner, fold, blocks, scratch, begin, end);
+export function columnsGradCoefficientsF32(frames: usize, gradients: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsGradCoefficients<f32>(frames, gradients, group, channel, inner, fold, blocks, scratch, begin, end);
 }
 
-export function columnsGradCoefficientsF64(frames: usize, gradients: usize, parameters: usize, inner: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradCoefficients<f64>(frames, gradients, parameters, inner, fold, blocks, scratch, begin, end);
+export function columnsGradCoefficientsF64(frames: usize, gradients: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsGradCoefficients<f64>(frames, gradients, group, channel, inner, fold, blocks, scratch, begin, end);
 }
 
-export function columnsGradInputF32(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  columnsGradInput<f32>(x, dy, dx, frames, pool, width, fold, blockRows, fixed, scratch, begin, end);
+export function columnsGradInputF32(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  columnsGradInput<f32>(x, dy, dx, frames, pool, width, fold, blockRows, together, fixed, scratch, begin, end);
 }
 
-export function columnsGradInputF64(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  columnsGradInput<f64>(x, dy, dx, frames, pool, width, fold, blockRows, fixed, scratch, begin, end);
+export function columnsGradInputF64(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  columnsGradInput<f64>(x, dy, dx, frames, pool, width, fold, blockRows, together, fixed, scratch, begin, end);
 }
 
 export function tilesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {

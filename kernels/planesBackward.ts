@@ -3,6 +3,7 @@ import { gradInputRun, normalizeRun } from "./apply";
 import { scaleSums, storeGradients } from "./coefficients";
 import { least } from "./lanes";
 import { segmentElements } from "./planesForward";
+import { isShortColumns, shortColumnGradSums } from "./shortColumns";
 import { isShort, shortGradInput, shortGradientSums } from "./shortRuns";
 import { first, gradientSums, second } from "./sums";
 
@@ -38,7 +39,7 @@ function addGradSegment<T>(x: usize, dy: usize, n: usize, mean: T, sums: usize):
  *
  * x, dy, dx: [batch, pool, group, channel, inner]; mean, rstd: float64 [batch, group]; sums: float64 pairs
  * sum(dy), sum(dy * xhat) as [batch, group, channel]. An item is a batch index and `block` groups.
- * With `fixed` statistics dx = dy * weight * rstd. Scratch: 3 * sizeof(T) * block * channel bytes.
+ * With `fixed` statistics dx = dy * weight * rstd. Scratch: 3 * sizeof(T) * block * channel bytes, or that of shortColumns.ts.
  */
 export function planesBackward<T>(
   x: usize,
@@ -71,9 +72,13 @@ export function planesBackward<T>(
     const parameters = groups * channel;
     const itemSums = sums + (((b * group + g0) * channel) << 4);
     memory.fill(itemSums, 0, parameters << 4);
-    for (let p: usize = 0; p < pool; p++) {
-      const at = offset + p * stride;
-      addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums);
+    if (isShortColumns<T>(inner, pool)) {
+      shortColumnGradSums<T>(x + offset, dy + offset, pool, stride, inner, groups * channel, channel, mean + statistic, itemSums, scratch);
+    } else {
+      for (let p: usize = 0; p < pool; p++) {
+        const at = offset + p * stride;
+        addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums);
+      }
     }
     scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
     if (!dx) continue;

@@ -5,6 +5,7 @@ import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, s
 import { normalizeRun } from "./apply";
 import { storeCoefficients } from "./coefficients";
 import { isShort, shortNormalize, shortShiftedSums } from "./shortRuns";
+import { isShortColumns, shortColumnSums } from "./shortColumns";
 import { first, second, shiftedSums, squareSum } from "./sums";
 
 // Long chunks are summed in segments of fixed length, so that threads may take them apart.
@@ -114,7 +115,8 @@ function planesMoments<T>(
   for (let g: usize = 0; g < groups; g++) {
     store<f64>(shifts + (g << 3), centered ? <f64>sampleMean<T>(x + g * chunkBytes, pool, stride, chunk) : 0);
   }
-  for (let p: usize = 0; p < pool; p++) addSums<T>(x + p * stride, chunk, groups, shifts, centered, sums);
+  if (centered && isShortColumns<T>(chunk, pool)) shortColumnSums<T>(x, pool, stride, chunk, groups, shifts, sums, shifts + (groups << 3));
+  else for (let p: usize = 0; p < pool; p++) addSums<T>(x + p * stride, chunk, groups, shifts, centered, sums);
   for (let g: usize = 0; g < groups; g++) {
     const sum = sums + (g << 4);
     finish<T>(load<f64>(sum), load<f64>(sum, 8), load<f64>(shifts + (g << 3)), x + g * chunkBytes, pool, stride, chunk, centered, eps, mean, m2, rstd, g);
@@ -273,9 +275,15 @@ function storeTable<T>(
   to: usize,
   channel: usize,
 ): void {
-  for (let i = from; i < to; i++, table += 3 * sizeof<T>()) {
-    const s = (start + (channel == 1 ? i : i / channel)) << 3;
-    storeCoefficients<T>(table, load<f64>(mean + s), load<f64>(rstd + s), weight, bias, i);
+  let g = from / channel;
+  let stop = (g + 1) * channel;
+  for (let i = from; i < to; g++, stop += channel) {
+    const s = (start + g) << 3;
+    const center = load<f64>(mean + s);
+    const scale = load<f64>(rstd + s);
+    for (const last = least(stop, to); i < last; i++, table += 3 * sizeof<T>()) {
+      storeCoefficients<T>(table, center, scale, weight, bias, i);
+    }
   }
 }
 

@@ -1,8 +1,9 @@
 // Tiles: the columns of some neighbouring groups over all of pool, done from reading to writing while they are in cache.
 // For channels-last images of which each fits the cache, and for runs of a few `inner` elements.
 import { scaleSums, storeCoefficients, storeGradients } from "./coefficients";
+import { columnGradInput, columnNormalize, columnScale } from "./columnApply";
 import { spread } from "./columnFrames";
-import { columnGradInput, columnGradSums, columnNormalize, columnScale, columnSums, sampleColumns } from "./columnLoops";
+import { columnGradSums, columnSums, sampleColumns } from "./columnLoops";
 import { least } from "./lanes";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
 

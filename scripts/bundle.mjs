@@ -4,7 +4,24 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
-const { dependencies } = JSON.parse(await readFile("package.json", "utf8"));
+/** Turns `import("node:...")`, which bundlers for browsers cannot resolve, into a request to Node for its module. */
+const nodeModules = {
+  name: "node-modules",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { path, namespace: "node-modules" } : { path, external: true },
+    );
+    onLoad({ filter: /./, namespace: "node-modules" }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => name !== "default");
+      const contents = `const give = globalThis.process?.getBuiltinModule;
+        if (!give) throw new Error("files and folders need Node: in a page, give an address, a Blob or bytes");
+        export const { ${names.join(", ")} } = give(${JSON.stringify(path)});`;
+      return { contents };
+    });
+  },
+};
+
+const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
 
 const { metafile } = await build({
   entryPoints: [
@@ -24,7 +41,8 @@ const { metafile } = await build({
   format: "esm",
   platform: "neutral",
   mainFields: ["module", "main"],
-  external: ["node:*", ...Object.keys(dependencies)],
+  plugins: [nodeModules],
+  external: Object.keys({ ...dependencies, ...optionalDependencies }),
   target: "es2022",
   chunkNames: "chunks/[name]-[hash]",
   legalComments: "none",

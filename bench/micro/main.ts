@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
-import { configure, loadLibrary, type Source } from "../library.ts";
+import { configure } from "../library.ts";
+import { loadLibrary, type Source } from "../load.ts";
 import { importTime } from "./importTime.ts";
 import { sameBits } from "./sameBits.ts";
 import { smallCalls } from "./smallCalls.ts";

@@ -1,4 +1,5 @@
-import { configure, inPlainArrays, inPool, loadLibrary, prepareCase } from "../library.ts";
+import { configure, inPlainArrays, inPool, prepareCase } from "../library.ts";
+import { loadLibrary } from "../load.ts";
 import { type Peer, type PeerOptions, repeatCall } from "./peer.ts";
 
 /** This library, its outputs reused: on its own memory ("pool") or on the caller's arrays ("plain"). */

@@ -7,7 +7,8 @@ import { unpickle } from "./pickle.ts";
 import { ptGlobal } from "./ptGlobals.ts";
 import { flatNames, type PtNames } from "./ptNames.ts";
 import { extentOf } from "./ptTensor.ts";
-import { isSequence, type PtStorage, type PtTensor, type PtValue, quoted, wordFor } from "./ptValue.ts";
+import { isSequence, type PtStorage, type PtTensor, type PtValue, wordFor } from "./ptValue.ts";
+import { quoted } from "./quoted.ts";
 import { tensorDType } from "./safetensorsHeader.ts";
 import { type ByteSource, openSource, type SourceLike } from "./source.ts";
 import { isRowMajor, rowMajor } from "./strided.ts";
@@ -19,8 +20,8 @@ export interface PtFile extends Checkpoint {
   readonly root: string;
 }
 
-/** Memory beyond the file's own size that its values, or one tensor of it, may take, in bytes. */
-const spareMemory = 2 ** 25;
+/** Memory beyond the file's own size that its values, or one tensor of it, may take, in bytes: 48 MiB. */
+const spareMemory = 3 * 2 ** 24;
 
 /**
  * Opens a checkpoint that `torch.save` wrote (`.pt`, `.pth`; the zip form, PyTorch's since 1.6) and lists its tensors.
@@ -113,12 +114,24 @@ async function readNames(
   if (size > largestMemory) {
     throw new RangeError(`${who}: expected a data.pkl of at most ${largestMemory} bytes, got ${size}`);
   }
+  const storages = new Map<string, PtStorage>();
   const value = unpickle(who, await archive.read(name), {
     global: (path) => ptGlobal(who, path),
-    persistent: (id) => storageOf(who, archive, folder, id),
+    persistent: (id) => onlyOnce(who, storages, storageOf(who, archive, folder, id)),
     largestMemory,
   });
   return flatNames(who, value, size);
+}
+
+/** The storage as it was named first; PyTorch writes no storage as two types, and reads it as the first of them. */
+function onlyOnce(who: string, storages: Map<string, PtStorage>, storage: PtStorage): PtStorage {
+  const first = storages.get(storage.file) ?? storage;
+  storages.set(storage.file, first);
+  if (first.element === storage.element && first.length === storage.length) return first;
+  throw new RangeError(
+    `${who}: expected ${quoted(storage.file)} to hold ${first.length} elements of ${first.element.name}, as before, ` +
+      `got ${storage.length} of ${storage.element.name}`,
+  );
 }
 
 /** A persistent id is ("storage", storage type, key, location, number of elements). */
@@ -202,13 +215,15 @@ async function readView(
   const length = sizeOf(shape) * width;
   const span = extentOf(shape, strides) * width;
   if (span === 0) return new Uint8Array(0);
-  const largest = source.size + spareMemory;
-  if (Math.max(length, span) > largest) {
+  const isContiguous = isRowMajor(shape, strides);
+  const largest = 2 * source.size + spareMemory;
+  const needed = isContiguous ? length : length + span;
+  if (needed > largest) {
     throw new RangeError(
-      `${who}: expected a view of at most ${largest} bytes, in proportion to the file, got ${shapeText(shape)} of ` +
-        `${length} bytes over ${span}; save it with .clone() in PyTorch`,
+      `${who}: expected a view that takes at most ${largest} bytes, in proportion to the file, got ` +
+        `${shapeText(shape)}, which takes ${needed}; save it with .clone() in PyTorch`,
     );
   }
   const stored = await archive.read(storage.file, { offset: offset * width, length: span });
-  return isRowMajor(shape, strides) ? stored : rowMajor(stored, width, shape, strides);
+  return isContiguous ? stored : rowMajor(stored, width, shape, strides);
 }

@@ -6,9 +6,9 @@ import {
   type PtSequence,
   type PtTensor,
   type PtValue,
-  quoted,
   wordFor,
 } from "./ptValue.ts";
+import { quoted } from "./quoted.ts";
 
 /** The tensors of a checkpoint under flat names, and what else it says. */
 export interface PtNames {

@@ -1,3 +1,4 @@
+import { longestQuote, quoted } from "./quoted.ts";
 import type { SafetensorsDType } from "./safetensorsHeader.ts";
 
 /** Anything that a pickle of tensors can hold. */
@@ -106,14 +107,6 @@ export function wordFor(value: PtValue | undefined): string {
   if (value.kind === "function" || value.kind === "class" || value.kind === "dtype")
     return quotedName(value.name);
   return value.kind === "storageType" ? quotedName(value.name) : `a ${value.kind}`;
-}
-
-/** Longest name from a file that a message repeats, in characters. */
-const longestQuote = 100;
-
-/** A string of the file as a message shows it. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote)}...` : text);
 }
 
 /** A dotted Python name as it is; anything else quoted. */

@@ -3,6 +3,7 @@ import { describe } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { elementsOf } from "./bytes.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { quoted } from "./quoted.ts";
 import {
   parseSafetensorsHeader,
   type SafetensorsEntry,
@@ -115,7 +116,7 @@ function fileOf(
       const held = tensorDType(dtype);
       if (held === undefined) {
         throw new RangeError(
-          `${who}: tensor ${JSON.stringify(name)}: expected a dtype that a tensor can hold, got ${dtype}; ` +
+          `${who}: tensor ${quoted(name)}: expected a dtype that a tensor can hold, got ${dtype}; ` +
             "read its raw bytes with openSafetensors(...) and bytes(name)",
         );
       }

@@ -1,5 +1,7 @@
 import type { DType } from "../tensor/dtype.ts";
 import { describe, shapeText } from "../tensor/shape.ts";
+import { jsonMemory } from "./jsonMemory.ts";
+import { quoted } from "./quoted.ts";
 
 /** Every element type that safetensors 0.8 knows. */
 export type SafetensorsDType =
@@ -111,16 +113,31 @@ export function parseSafetensorsHeader(
   header: Uint8Array,
   dataLength: number,
 ): SafetensorsHeader {
+  checkMemory(who, header, dataLength);
   const json = parseJson(who, header);
   const entries: [string, SafetensorsEntry][] = [];
   let metadata: ReadonlyMap<string, string> = new Map();
   for (const [name, value] of Object.entries(json)) {
     if (name === "__metadata__") metadata = parseMetadata(who, value);
-    else entries.push([name, parseEntry(`${who}: tensor ${JSON.stringify(name)}`, name, value)]);
+    else entries.push([name, parseEntry(`${who}: tensor ${quoted(name)}`, name, value)]);
   }
   entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   checkTiling(who, entries, dataLength);
   return { entries: new Map(entries), metadata };
+}
+
+/** Memory beyond twice the file's own size that its header may take, in bytes: 48 MiB. */
+const spareMemory = 3 * 2 ** 24;
+
+function checkMemory(who: string, header: Uint8Array, dataLength: number): void {
+  const largest = 2 * (header.length + dataLength) + spareMemory;
+  const memory = jsonMemory(header);
+  if (memory > largest) {
+    throw new RangeError(
+      `${who}: expected a header that takes at most ${largest} bytes of memory, in proportion to the file, got one of ` +
+        `${header.length} bytes that takes about ${memory}`,
+    );
+  }
 }
 
 function parseJson(who: string, header: Uint8Array): object {
@@ -146,13 +163,15 @@ function firstLine(error: unknown): string {
 
 function parseMetadata(who: string, value: unknown): ReadonlyMap<string, string> {
   if (!isObject(value)) {
-    throw new RangeError(`${who}: expected __metadata__ to be an object of strings, got ${describe(value)}`);
+    throw new RangeError(
+      `${who}: expected __metadata__ to be an object of strings, got ${describeField(value)}`,
+    );
   }
   const metadata = new Map<string, string>();
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") {
       throw new RangeError(
-        `${who}: expected __metadata__ ${JSON.stringify(key)} to be a string, got ${describe(text)}`,
+        `${who}: expected __metadata__ ${quoted(key)} to be a string, got ${describeField(text)}`,
       );
     }
     metadata.set(key, text);
@@ -160,16 +179,19 @@ function parseMetadata(who: string, value: unknown): ReadonlyMap<string, string>
   return metadata;
 }
 
-/** A field that is missing is none. */
+/** In a few words whatever the file holds: a missing field is none, strings may be long, arrays deep. */
 function describeField(value: unknown): string {
-  return value === undefined ? "none" : describe(value);
+  if (value === undefined) return "none";
+  if (typeof value === "string") return quoted(value);
+  const isDeep = Array.isArray(value) && !value.every((item) => typeof item === "number");
+  return isDeep ? "an array with more than numbers" : describe(value);
 }
 
 function parseEntry(who: string, name: string, value: unknown): SafetensorsEntry {
   checkName(who, name);
   if (!isObject(value)) {
     throw new RangeError(
-      `${who}: expected an object with dtype, shape and data_offsets, got ${describe(value)}`,
+      `${who}: expected an object with dtype, shape and data_offsets, got ${describeField(value)}`,
     );
   }
   const { dtype, shape, data_offsets: offsets } = value;
@@ -240,7 +262,7 @@ function checkTiling(
   for (const [name, { begin, end }] of entries) {
     if (begin !== covered) {
       throw new RangeError(
-        `${who}: tensor ${JSON.stringify(name)}: expected its data to begin at ${covered}, where the tensor before it ` +
+        `${who}: tensor ${quoted(name)}: expected its data to begin at ${covered}, where the tensor before it ` +
           `ends, got ${begin}: ${begin < covered ? "an overlap" : "a gap"}`,
       );
     }

@@ -1,53 +1,65 @@
 import { describe } from "../tensor/shape.ts";
+import type { ByteSource } from "./byteSource.ts";
+import { openHttp } from "./httpSource.ts";
 import { ioError } from "./ioError.ts";
 
-/** Bytes that can be read piece by piece: a file, a Blob, or memory. */
-export interface ByteSource {
-  /** What messages call it: the path, or the kind of object. */
-  readonly name: string;
-  /** Length in bytes. */
-  readonly size: number;
-  /**
-   * Reads exactly `length` bytes from byte `offset` into memory that belongs to the caller.
-   *
-   * @throws RangeError if that reaches beyond the end
-   */
-  read(offset: number, length: number): Promise<Uint8Array>;
-  /** Lets go of the file; calling it again does nothing. */
-  close(): Promise<void>;
-}
+export type { ByteSource };
 
-/** What the readers open: a path, a `file:` URL, bytes in memory, a Blob, or a source of your own. */
+/**
+ * What the readers open: a path, a `file:`, `http:` or `https:` URL, bytes in memory, a Blob, or a source of your own.
+ * In a page, a string is an address relative to the page.
+ */
 export type SourceLike = string | URL | Uint8Array | ArrayBuffer | Blob | ByteSource;
 
 /**
  * Opens anything that holds bytes for reading; a {@link ByteSource} comes back as it is.
  *
- * Only paths and URLs load `node:fs`, so that bytes and Blobs work in a browser.
+ * Of a file on a web server only the ranges that are asked for are fetched, where the server knows ranges.
  *
  * @param who name of the calling function, for messages
- * @throws TypeError if `source` is no such thing; RangeError for a URL that is not `file:`; Error, with the system's
- * error as its `cause`, if the path cannot be read
+ * @throws TypeError if `source` is no such thing; RangeError for a URL of another scheme; Error, with the system's
+ * error as its `cause`, if the path or URL cannot be read
  * @example
  * const source = await openSource("model.safetensors");
  * const first = await source.read(0, 8);
  * await source.close();
  */
 export async function openSource(source: SourceLike, who = "openSource"): Promise<ByteSource> {
-  if (typeof source === "string") return openFile(who, source, source);
-  if (source instanceof URL) {
-    if (source.protocol !== "file:") {
-      throw new RangeError(`${who}: expected a file: URL, got ${source.href}; fetch it and pass the bytes`);
-    }
-    return openFile(who, source, source.href);
+  if (typeof source === "string") {
+    if (!hasFiles() || /^https?:\/\//i.test(source)) return openUrl(who, new URL(source, baseAddress()));
+    return openFile(who, source, source);
   }
+  if (source instanceof URL) return openUrl(who, source);
   if (source instanceof Uint8Array) return openMemory(source);
   if (source instanceof ArrayBuffer) return openMemory(new Uint8Array(source));
   if (source instanceof Blob) return openBlob(source);
   if (isByteSource(source)) return source;
   throw new TypeError(
-    `${who}: expected a path, a file: URL, a Uint8Array, an ArrayBuffer or a Blob, got ${describe(source)}`,
+    `${who}: expected a path, a file: or http: URL, a Uint8Array, an ArrayBuffer or a Blob, got ${describe(source)}`,
   );
+}
+
+async function openUrl(who: string, url: URL): Promise<ByteSource> {
+  if (url.protocol === "file:" && hasFiles()) return openFile(who, url, url.href);
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new RangeError(
+      `${who}: expected a ${hasFiles() ? "file:, " : ""}http: or https: URL, got ${url.href}; fetch it and pass the bytes`,
+    );
+  }
+  const { name, size, read } = await openHttp(who, url);
+  return guarded(name, size, read);
+}
+
+/** Whether this host has a file system. */
+function hasFiles(): boolean {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node !== undefined;
+}
+
+/** What addresses in a page are relative to. */
+function baseAddress(): string | undefined {
+  const host = globalThis as { document?: { baseURI: string }; location?: { href: string } };
+  return host.document?.baseURI ?? host.location?.href;
 }
 
 function isByteSource(value: unknown): value is ByteSource {

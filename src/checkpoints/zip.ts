@@ -33,8 +33,11 @@ export interface ZipArchive {
   read(name: string, range?: ZipRange): Promise<Uint8Array>;
 }
 
-/** Most files that an archive may hold: each takes some kilobytes of memory once listed. */
-const mostEntries = 65_535;
+/** Memory that a listed file takes, in bytes, rather too much. */
+const entryMemory = 6000;
+
+/** Memory beyond the archive's own size that its list may take, in bytes: 48 MiB, some 8,000 files. */
+const spareMemory = 3 * 2 ** 24;
 
 /** Deflate cannot make more of a byte than this. */
 const largestExpansion = 1032;
@@ -59,7 +62,7 @@ export async function openZip(
   const library = await import("@zip.js/zip.js/index-native.js");
   const sourceErrors: SourceErrors = new Set();
   const reader = readerOf(library, source, sourceErrors);
-  const found = await fileEntries(who, reader).catch((cause: unknown) => {
+  const found = await fileEntries(who, reader, source.size).catch((cause: unknown) => {
     throw asZipError(`${who}: expected a zip archive`, cause, sourceErrors);
   });
   const entries = new Map([...found].map(([name, entry]) => [name, checkedEntry(who, name, entry)]));
@@ -113,7 +116,12 @@ function readerOf(library: ZipLibrary, source: ByteSource, sourceErrors: SourceE
   });
 }
 
-async function fileEntries(who: string, reader: ZipReader<unknown>): Promise<Map<string, FileEntry>> {
+async function fileEntries(
+  who: string,
+  reader: ZipReader<unknown>,
+  size: number,
+): Promise<Map<string, FileEntry>> {
+  const mostEntries = Math.floor((size + spareMemory) / entryMemory);
   const found = new Map<string, FileEntry>();
   for await (const entry of reader.getEntriesGenerator()) {
     if (entry.directory) continue;
@@ -121,7 +129,9 @@ async function fileEntries(who: string, reader: ZipReader<unknown>): Promise<Map
       throw new RangeError(`${who}: expected each name once, got ${JSON.stringify(entry.filename)} twice`);
     }
     if (found.size === mostEntries) {
-      throw new RangeError(`${who}: expected at most ${mostEntries} files in the archive, got more`);
+      throw new RangeError(
+        `${who}: expected at most ${mostEntries} files in an archive of ${size} bytes, got more`,
+      );
     }
     found.set(entry.filename, entry);
   }

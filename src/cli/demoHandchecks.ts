@@ -1,15 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type Identification, identify } from "../check/index.ts";
-import {
-  BatchNorm2d,
-  functional as F,
-  GroupNorm,
-  InstanceNorm2d,
-  LayerNorm,
-  type Tensor,
-  tensor,
-} from "../index.ts";
+import { BatchNorm2d, functional as F, type Tensor, tensor } from "../index.ts";
 import type { NestedNumbers } from "../tensor/nested.ts";
+import { followed, type Recipe } from "./recipes.ts";
 
 /** What a published hand-check came to. */
 export interface HandcheckRow {
@@ -33,14 +26,6 @@ interface PrintedCase {
   readonly bias?: readonly number[];
   readonly printedDigits: number;
   readonly meant: string;
-}
-
-interface Recipe {
-  readonly name: string;
-  readonly op: string;
-  readonly shape: readonly number[];
-  readonly eps: number;
-  readonly std: string;
 }
 
 /** Digits that the published inputs were printed with. */
@@ -81,13 +66,8 @@ function printedRow(printed: PrintedCase): HandcheckRow {
 }
 
 function recipeRow(recipe: Recipe): HandcheckRow {
-  const x = tensor(pseudoRandom(recipe.shape), recipe.shape) as Tensor;
-  const { view, axes, y } = meantBy(recipe, x);
-  const ddof = recipe.std.startsWith("sample") ? 1 : 0;
-  const { mean, variance } = F.moments(view, { axes, ddof });
-  const byHand = tensor(standardized(view, mean, variance), x.shape);
+  const { x, byHand, y, meant } = followed(recipe);
   const difference = largestDifference(byHand.data, y.data);
-  const meant = `${recipe.op}, eps=${recipe.eps}`;
   const found = identify(x, byHand, { meant, tolerance: recipeTolerance });
   return { name: recipe.name, meant: recipe.op, difference, allowed: recipeTolerance, ...verdictOf(found) };
 }
@@ -98,52 +78,6 @@ function verdictOf(found: Identification): Pick<HandcheckRow, "agrees" | "reason
   if (!fits) return { agrees: false, reason: message };
   const agrees = differences.length === 0;
   return { agrees, reason: agrees ? `it is ${survivors[0].op}` : differences.join("; ") };
-}
-
-/** The layer that a recipe means, its result on x, and the view of x whose axes the recipe reduces. */
-function meantBy(
-  recipe: Recipe,
-  x: Tensor,
-): { readonly view: Tensor; readonly axes: number[]; readonly y: Tensor } {
-  const [samples, channels, ...spatial] = x.shape;
-  const options = { dtype: "float64" as const, eps: recipe.eps };
-  if (recipe.op.startsWith("BatchNorm")) {
-    const bn = new BatchNorm2d(x.shape.at(-1) as number, { ...options, layout: "channels-last" });
-    return { view: x, axes: [0, 1, 2], y: bn.forward(x) };
-  }
-  if (recipe.op.startsWith("LayerNorm")) {
-    return { view: x, axes: [1, 2, 3], y: new LayerNorm(x.shape.slice(1), options).forward(x) };
-  }
-  if (recipe.op.startsWith("InstanceNorm")) {
-    return { view: x, axes: [2, 3], y: new InstanceNorm2d(channels, options).forward(x) };
-  }
-  const numGroups = Number(/GroupNorm\((\d+)/.exec(recipe.op)?.[1] ?? 1);
-  const view = tensor(x.data, [samples, numGroups, channels / numGroups, ...spatial]) as Tensor;
-  return { view, axes: [2, 3, 4], y: new GroupNorm(numGroups, channels, options).forward(x) };
-}
-
-/** (x - mean) / std with statistics of keepdims shape, as the recipes write it. */
-function standardized(x: Tensor, mean: Tensor, variance: Tensor): Float64Array {
-  const stridesOf = (shape: readonly number[]): number[] =>
-    shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-  const strides = stridesOf(x.shape);
-  const kept = stridesOf(mean.shape);
-  return Float64Array.from(x.data as Float64Array, (value, i) => {
-    const s = strides.reduce(
-      (at, stride, axis) => at + (Math.floor(i / stride) % mean.shape[axis]) * kept[axis],
-      0,
-    );
-    return (value - mean.data[s]) / Math.sqrt(variance.data[s]);
-  });
-}
-
-/** Numbers in (-2, 2) that are the same everywhere. */
-function pseudoRandom(shape: readonly number[]): Float64Array {
-  let state = 1;
-  return Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 32) * 4 - 2;
-  });
 }
 
 function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -191,8 +191,9 @@ function parameterGradient(parameter: Tensor, values: Float64Array): Tensor {
 
 function fixedStatistics(request: Request, mean: Tensor, variance: Tensor): Statistics {
   const eps = finiteNumber(request.who, "eps", request.eps);
+  const seen = toFloat64(mean.data, mean.dtype);
   // A copy, also of float64: the running ones may move before backward.
-  const means = new Float64Array(toFloat64(mean.data, mean.dtype));
+  const means = mean.dtype === "float64" ? seen.slice() : seen;
   const rstd = new Float64Array(variance.size);
   const variances = toFloat64(variance.data, variance.dtype);
   for (let s = 0; s < rstd.length; s++) rstd[s] = 1 / Math.sqrt(variances[s] + eps);

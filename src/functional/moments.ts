@@ -49,7 +49,8 @@ export function moments(
   const shape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   return {
     count: taken.count,
-    mean: new Tensor("float64", shape, taken.mean),
+    // A copy: the buffer may be shared with other results.
+    mean: new Tensor("float64", shape, taken.mean.slice()),
     variance: new Tensor("float64", shape, varianceOf(taken, ddof)),
   };
 }

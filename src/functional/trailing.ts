@@ -48,18 +48,12 @@ export function trailingForward(
   centered: boolean,
 ): Forward {
   const view = trailingView(who, input, options, centered);
-  const out = view.order === null ? options.out : undefined;
-  const { plan, x, weight, bias } = view;
-  const { y, backward } = normalizeByBatch({
-    who,
-    plan,
-    x,
-    weight,
-    bias,
-    eps,
-    out,
-    backend: options.backend,
-  });
+  const { plan, x, weight, bias, order, parameterOrder } = view;
+  const { backend } = options;
+  const out = order === null ? options.out : undefined;
+  const forward = normalizeByBatch({ who, plan, x, weight, bias, eps, out, backend });
+  if (order === null && parameterOrder === null) return forward;
+  const { y, backward } = forward;
   return {
     y: backInPlace(who, view, y, options.out),
     backward: (dy, dxOut) => gradientsInView(who, view, backward, dy, dxOut),
@@ -117,24 +111,17 @@ function trailingView(
   if (options.axes && options.normalizedShape !== undefined) {
     throw new RangeError(`${who}: expected normalizedShape or axes, got both`);
   }
-  const axes = options.axes ? givenAxes(who, x, options.axes) : trailingAxes(who, x, options.normalizedShape);
-  const shape = axes.map((axis) => x.shape[axis]);
-  const parameter = (name: string, value: TensorLike | null | undefined): Tensor | null =>
-    ofShape(
-      who,
-      name,
-      value,
-      shape,
-      (given) =>
-        `Expected ${name} to be of same shape as normalized_shape, ` +
-        `but got ${name} of shape ${sizeText(given)} and normalized_shape = ${sizeText(shape)}`,
-    );
-  const weight = parameter("weight", options.weight);
-  const bias = parameter("bias", options.bias);
-  if (options.axes === undefined) {
-    const plan = trailingPlan(x.shape, x.shape.length - axes.length, centered);
+  if (!options.axes) {
+    const shape = trailingShape(who, x, options.normalizedShape);
+    const weight = ofNormalizedShape(who, "weight", options.weight, shape);
+    const bias = ofNormalizedShape(who, "bias", options.bias, shape);
+    const plan = trailingPlan(x.shape, x.shape.length - shape.length, centered);
     return { input: x, x, weight, bias, plan, order: null, parameterOrder: null };
   }
+  const axes = givenAxes(who, x, options.axes);
+  const shape = axes.map((axis) => x.shape[axis]);
+  const weight = ofNormalizedShape(who, "weight", options.weight, shape);
+  const bias = ofNormalizedShape(who, "bias", options.bias, shape);
   const ascending = [...axes].sort((a, b) => a - b);
   const rank = x.shape.length;
   const isTrailing = ascending.every((axis, place) => axis === rank - axes.length + place);
@@ -163,21 +150,40 @@ function givenAxes(who: string, x: Tensor, axes: readonly number[]): number[] {
   return front;
 }
 
-function trailingAxes(
+function ofNormalizedShape(
+  who: string,
+  name: string,
+  value: TensorLike | null | undefined,
+  shape: readonly number[],
+): Tensor | null {
+  return ofShape(
+    who,
+    name,
+    value,
+    shape,
+    (given) =>
+      `Expected ${name} to be of same shape as normalized_shape, ` +
+      `but got ${name} of shape ${sizeText(given)} and normalized_shape = ${sizeText(shape)}`,
+  );
+}
+
+/** The normalized shape as a list that x's shape ends with. */
+function trailingShape(
   who: string,
   x: Tensor,
   normalizedShape: number | readonly number[] | undefined,
-): number[] {
+): readonly number[] {
   const shape = normalizedShapeOf(who, normalizedShape);
-  const rank = x.shape.length;
-  const first = rank - shape.length;
-  if (first < 0 || shape.some((extent, place) => extent !== x.shape[first + place])) {
+  const first = x.shape.length - shape.length;
+  let isTrailing = first >= 0;
+  for (let place = 0; place < shape.length; place++) isTrailing &&= shape[place] === x.shape[first + place];
+  if (!isTrailing) {
     throw new RangeError(
       `${who}: Given normalized_shape=${sizeText(shape)}, expected input with shape ` +
         `${sizeText(["*", ...shape])}, but got input of size${sizeText(x.shape)}`,
     );
   }
-  return shape.map((_, place) => first + place);
+  return shape;
 }
 
 /**

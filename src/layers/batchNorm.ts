@@ -49,7 +49,7 @@ export abstract class BatchNorm extends RunningNorm {
       out,
       backend: this.backend,
     });
-    if (tracks) this.numBatchesTracked += 1;
+    if (tracks) this.countBatch();
     return forward;
   }
 

@@ -1,29 +1,28 @@
 import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
 import { arrayConstructor, type DataOf, type FloatType } from "../tensor/dtype.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
-/** A learned array and its gradient. */
-export class Parameter {
-  readonly dtype: FloatType;
-  readonly shape: readonly number[];
-  /** The values, which an optimizer may write. */
-  readonly data: DataOf<FloatType>;
+/** A learned tensor, in an array that an optimizer may write, and its gradient. */
+export class Parameter extends Tensor<FloatType> {
   /** Sum of the gradients since the last `zeroGrad()`; null before the first backward, as in PyTorch. */
   grad: DataOf<FloatType> | null = null;
 
   constructor(shape: readonly number[], dtype: FloatType) {
-    this.dtype = dtype;
-    this.shape = shape;
-    this.data = new (arrayConstructor(dtype))(sizeOf(shape));
+    super(dtype, shape, new (arrayConstructor(dtype))(sizeOf(shape)));
   }
 
-  /** Adds a gradient of this parameter's size to `grad`. */
-  accumulate(gradient: Tensor): void {
-    const added = toFloat64(gradient.data, gradient.dtype);
-    const sum =
-      this.grad === null ? added : toFloat64(this.grad, this.dtype).map((value, i) => value + added[i]);
-    this.grad ??= new (arrayConstructor(this.dtype))(sum.length);
-    storeFloat64(sum, this.grad, this.dtype);
+  /** Adds a gradient of this parameter's size and dtype to `grad`; the first one becomes it. */
+  accumulate({ data, dtype }: Tensor): void {
+    const { grad } = this;
+    if (grad === null) this.grad = data;
+    else if (dtype === "float32" || dtype === "float64") {
+      for (let i = 0; i < grad.length; i++) grad[i] += data[i];
+    } else {
+      const sum = toFloat64(grad, dtype);
+      const added = toFloat64(data, dtype);
+      for (let i = 0; i < sum.length; i++) sum[i] += added[i];
+      storeFloat64(sum, grad, dtype);
+    }
   }
 }

@@ -90,6 +90,11 @@ export abstract class RunningNorm extends Layer {
     this.#tracked.data[0] = BigInt(count);
   }
 
+  /** One more training batch seen. */
+  protected countBatch(): void {
+    this.#tracked.data[0] += 1n;
+  }
+
   /** Sets the running mean to 0, the running variance to 1 and the count to 0. */
   resetRunningStats(): void {
     if (this.runningMean) fill(this.runningMean, 0);
@@ -106,6 +111,7 @@ export abstract class RunningNorm extends Layer {
   }
 
   override forward(input: TensorLike, options: CallOptions = {}): Tensor {
+    if (this.#numFeatures !== null) return super.forward(input, options);
     return this.#lazyAgainOnError(() => super.forward(input, options));
   }
 

@@ -121,7 +121,8 @@ export function sameStorage(a: Tensor<DType>, b: Tensor<DType>): boolean {
 
 /** Whether two tensors share some of their memory without beginning at the same element. */
 export function overlapsPartly(a: Tensor<DType>, b: Tensor<DType>): boolean {
-  const [pointerA, pointerB] = [pointerOf(a), pointerOf(b)];
+  const pointerA = pointerOf(a);
+  const pointerB = pointerOf(b);
   if ((pointerA === undefined) !== (pointerB === undefined)) return false;
   if (pointerA === undefined && a.data.buffer !== b.data.buffer) return false;
   const startA = pointerA ?? a.data.byteOffset;

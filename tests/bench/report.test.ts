@@ -70,6 +70,17 @@ describe("ratioTables", () => {
     ]);
   });
 
+  it("names those whom one reason kept from the same cases in one line", () => {
+    const outcomes = [outcome("a", 1, [], "no memory"), outcome("b", 1, [], "no memory")];
+    const both = { ...report, participants: [], cases: [{ case: cases[0]!, outcomes }] };
+    const one = { case: cases[1]!, outcomes: [outcome("b", 2, [], "no memory")] };
+    expect(absences(both)).toEqual([`a (1 thread), b (1 thread): no memory (${cases[0]!.name})`]);
+    expect(absences({ ...both, cases: [...both.cases, one] })).toEqual([
+      `a (1 thread), b (1 thread): no memory (${cases[0]!.name})`,
+      `b (2 threads): no memory (${cases[1]!.name})`,
+    ]);
+  });
+
   it("becomes Markdown", () => {
     expect(markdownOf({ title: "t", header: ["a", "b"], rows: [["x", "1"]] })).toBe(
       "| a | b |\n| --- | ---: |\n| x | 1 |",

@@ -83,12 +83,13 @@ test("big-endian files, complex numbers part by part", async () => {
   const others = { byteorder: new TextEncoder().encode("big") };
   const complex = {
     type: global("torch", "ComplexFloatStorage"),
+    key: "1",
     length: int(3),
     size: tuple(int(3)),
     stride: tuple(int(1)),
   };
   const file = await openPt(
-    ptFile(pickle(named({ x: view(), z: view(complex) })), { storages: { 0: big }, others }),
+    ptFile(pickle(named({ x: view(), z: view(complex) })), { storages: { 0: big, 1: big }, others }),
   );
   expect([...(await file.tensor("x")).data]).toEqual([6, 5, 4, 3, 2, 1]);
   expect([...new Float32Array((await file.bytes("z")).buffer)]).toEqual([6, 5, 4, 3, 2, 1]);
@@ -103,6 +104,7 @@ test("storages without a type, and PyTorch 2's dtypes and rebuilders", async () 
   const untyped = (name: string, more: Partial<Parameters<typeof view>[0]> = {}): Piece =>
     view({
       type: global("torch.storage", "UntypedStorage"),
+      key: "1",
       length: int(24),
       size: tuple(int(2)),
       stride: tuple(int(1)),
@@ -125,7 +127,7 @@ test("storages without a type, and PyTorch 2's dtypes and rebuilders", async () 
     old: view({ rebuild: "_rebuild_tensor", more: [], type: global("torch.cuda", "FloatStorage") }),
     flagged: view({ more: [[0x89], hooks, named({ conj: [0x89] })] }),
   };
-  const file = await openPt(ptFile(pickle(named(values))));
+  const file = await openPt(ptFile(pickle(named(values)), { storages: { 0: sixFloats, 1: sixFloats } }));
   expect([...file.entries].map(([name, { dtype, shape }]) => [name, dtype, shape])).toEqual([
     ["u16", "U16", [2]],
     ["f8", "F8_E4M3", [2]],
@@ -482,7 +484,7 @@ describe("storages", () => {
     const file = await openPt(ptFile(pickle(named({ spread, one: view() }))));
     expect(file.entries.get("spread")).toEqual({ dtype: "F32", shape: [2 ** 33] });
     expect((await rejection(file.bytes("spread"))).message).toMatch(
-      /tensor "spread": expected a view of at most \d+ bytes, in proportion to the file, got \(8589934592,\) of 34359738368 bytes over 4; save it with \.clone\(\) in PyTorch/,
+      /tensor "spread": expected a view that takes at most \d+ bytes, in proportion to the file, got \(8589934592,\), which takes 34359738372; save it with \.clone\(\) in PyTorch/,
     );
     expect((await file.bytes("one")).length).toBe(24);
   });
@@ -535,9 +537,9 @@ describe("files of other kinds are refused", () => {
   });
 
   test("a pickle that deflates a thousandfold", async () => {
-    const file = ptFile(new Uint8Array(2 ** 25 + 2 ** 20), { deflate: true });
+    const file = ptFile(new Uint8Array(3 * 2 ** 24 + 2 ** 20), { deflate: true });
     expect((await rejection(openPt(file))).message).toMatch(
-      /expected a data\.pkl of at most \d+ bytes, got 34603008/,
+      /expected a data\.pkl of at most \d+ bytes, got 51380224/,
     );
   });
 

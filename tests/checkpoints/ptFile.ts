@@ -1,4 +1,4 @@
-import { joined, type ZipFileOptions, zipFile } from "./zipFile.ts";
+import { type ZipFileOptions, zipFile } from "./zipFile.ts";
 
 /** Opcodes with their arguments: a piece of a pickle that pushes one value. */
 export type Piece = readonly number[];
@@ -114,6 +114,7 @@ export function ptFile(
   const files = [
     ["data.pkl", data] as const,
     ...Object.entries(storages).map(([key, bytes]) => [`data/${key}`, bytes] as const),
+    ["version", Uint8Array.of(0x33, 0x0a)] as const,
     ...Object.entries(others),
   ];
   return zipFile(
@@ -121,5 +122,3 @@ export function ptFile(
     zip,
   );
 }
-
-export { joined };

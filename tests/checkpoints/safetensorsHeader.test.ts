@@ -103,3 +103,33 @@ test.each<[unknown, string]>([
   expect(error).toBeInstanceOf(RangeError);
   expect(error.message).toContain(message);
 });
+
+test("messages repeat a little of what the file says", async () => {
+  const deep = "[".repeat(5000) + "]".repeat(5000);
+  const long = JSON.stringify("x".repeat(1e5));
+  const entries = [
+    `{"dtype":${long}}`,
+    `{"dtype":${deep}}`,
+    `{"dtype":"F32","shape":${deep}}`,
+    `{"dtype":"F32","shape":[${long}]}`,
+    long,
+    deep,
+  ];
+  for (const entry of entries) {
+    for (const header of [`{${long}:${entry}}`, `{"__metadata__":{${long}:[${entry}]}}`]) {
+      const error = await rejection(openSafetensors(safetensorsFile(header)));
+      expect(error.message).toMatch(/^openSafetensors: bytes: .{20,500}$/);
+    }
+  }
+});
+
+test("a header that takes far more memory than the file is refused before it is parsed", async () => {
+  const error = await rejection(openSafetensors(safetensorsFile(`{"a":[${"[],".repeat(400_000)}[]]}`)));
+  expect(error).toBeInstanceOf(RangeError);
+  expect(error.message).toBe(
+    "openSafetensors: bytes: expected a header that takes at most 52731668 bytes of memory, in proportion to the file, " +
+      "got one of 1200010 bytes that takes about 61600588",
+  );
+  const notes = safetensorsFile({ __metadata__: { note: '[{"\\,:é'.repeat(300_000) } });
+  expect((await openSafetensors(notes)).metadata.size).toBe(1);
+});

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { runCase, suitesIn } from "./run.ts";
+import { runCase } from "./run.ts";
+import { suitesIn } from "./suites.ts";
 
 const folder = process.env.EVENKEEL_CONFORMANCE ?? "../shared/conformance";
 

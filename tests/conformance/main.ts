@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type BackendName, setBackend, setThreads } from "../../src/index.ts";
-import { runCase, suitesIn } from "./run.ts";
+import { runCase } from "./run.ts";
+import { suitesIn } from "./suites.ts";
 
 const usage = "usage: npm run conformance -- DIR [--backend wasm|reference] [--threads N]";
 

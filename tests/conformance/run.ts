@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { differences } from "./compare.ts";
 import { fileAdapters } from "./ops/files.ts";
 import { foldAdapters } from "./ops/fold.ts";
@@ -8,7 +6,7 @@ import { megengineAdapters } from "./ops/megengine.ts";
 import { onnxAdapters } from "./ops/onnx.ts";
 import { torchAdapters } from "./ops/torch.ts";
 import { webnnAdapters } from "./ops/webnn.ts";
-import { type Adapter, CaseView, type JsonCase, type JsonSuite, type Outputs } from "./schema.ts";
+import { type Adapter, CaseView, type JsonCase, type Outputs } from "./schema.ts";
 
 /** What a case came to: passed, failed with its reasons, or skipped with its reason. */
 export type Verdict =
@@ -98,13 +96,5 @@ function isDeliberate(error: unknown): boolean {
   const isOurKind = error instanceof RangeError || error instanceof TypeError;
   return (
     isOurKind && !/Cannot read|is not a function|is not iterable|Invalid (typed )?array/.test(error.message)
-  );
-}
-
-/** The suites of a folder, by file name. */
-export function suitesIn(folder: string): Map<string, JsonSuite> {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
-  return new Map(
-    files.sort().map((name) => [name, JSON.parse(readFileSync(join(folder, name), "utf8")) as JsonSuite]),
   );
 }

@@ -84,7 +84,7 @@ export const bombs: Readonly<Record<string, Bomb>> = {
   },
   "a deflated pickle": {
     format: "pt",
-    make: (size) => ptFile(new Uint8Array(size * 900), { deflate: true }),
+    make: (size) => ptFile(new Uint8Array(size * 100), { deflate: true }),
   },
   "arrays in a header": header('{"a":[', "[],", "[]]}"),
   "objects in a header": header('{"a":[', "{},", "{}]}"),

@@ -75,6 +75,8 @@ const pieces = [
   "\n",
   "[[[[[[[[",
   "[".repeat(20_000),
+  "[".repeat(5000) + "]".repeat(5000),
+  JSON.stringify("x".repeat(10_000)),
 ];
 
 /** The header as tokens of JSON, and the data. */

@@ -132,7 +132,10 @@ async function checkAll(file: Checkpoint): Promise<void> {
 
 /** A view that repeats elements may be listed and not spelled out, if that took more memory than the file may. */
 function refusedView(error: unknown, count: bigint, dtype: string): undefined {
-  if ((count * BigInt(bitsOf[dtype])) / 8n > 2n ** 25n && /expected a view of at most/.test(String(error)))
+  if (
+    (count * BigInt(bitsOf[dtype])) / 8n > 2n ** 25n &&
+    /expected a view that takes at most/.test(String(error))
+  )
     return undefined;
   throw error;
 }

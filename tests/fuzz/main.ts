@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { formats } from "./formats.ts";
 import { memoryLimit } from "./judge.ts";
 import { randomOf } from "./random.ts";
-import { fuzz } from "./run.ts";
+import { fuzz, readBombs } from "./run.ts";
 
 const usage = `usage: npm run fuzz -- [--count 100000] [--seed 1] [--format ${[...formats.keys()].join("|")}] [--first 0] [--save FILE]
 
@@ -27,6 +27,9 @@ if (values.help || !isUsable || !chosen.every((name) => formats.has(name))) {
   console.log(usage);
   process.exit(values.help ? 0 : 2);
 }
+
+/** Small enough to be made in no time, large enough that a hundredfold of it shows. */
+const bombSize = 8_000_000;
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
@@ -55,5 +58,13 @@ for (const format of chosen) {
     );
   }
   failed ||= faults.length > 0 || (peakMemory !== undefined && peakMemory > memoryLimit(largestInput));
+}
+if (values.format === undefined) {
+  for (const { name, fault, size, memory } of await readBombs(bombSize)) {
+    const isTooMuch = memory !== undefined && memory > memoryLimit(size);
+    if (fault === undefined && !isTooMuch) continue;
+    console.log(`bomb: ${name}: ${fault ?? `${megabytes(memory ?? 0)} of ${megabytes(memoryLimit(size))}`}`);
+    failed = true;
+  }
 }
 process.exit(failed ? 1 : 0);

@@ -48,7 +48,7 @@ const values: readonly Piece[] = [
   list(
     view(),
     tuple(vector, none),
-    dict([int(0), view({ type: global("torch", "HalfStorage"), length: int(12) })]),
+    dict([int(0), view({ type: global("torch", "HalfStorage"), key: "1", length: int(12) })]),
   ),
   named({
     p: reduce(global("torch._utils", "_rebuild_parameter"), view(), [0x88], hooks),
@@ -59,12 +59,14 @@ const values: readonly Piece[] = [
     x: view({ size: tuple(int(5), int(2)), stride: tuple(int(0), int(3)) }),
     u: view({
       type: global("torch.storage", "UntypedStorage"),
+      key: "1",
       length: int(24),
       rebuild: "_rebuild_tensor_v3",
       more: [[0x89], hooks, global("torch", "float32")],
     }),
     c: view({
       type: global("torch", "ComplexFloatStorage"),
+      key: "2",
       length: int(3),
       size: tuple(int(3)),
       stride: tuple(int(1)),
@@ -81,11 +83,13 @@ const values: readonly Piece[] = [
 ];
 
 const pickles = values.map((value, index) => pickle(value, 2 + (index % 4)));
+const storages = { 0: sixFloats, 1: sixFloats, 2: sixFloats };
 const archives = [
-  ...pickles.map((bytes) => ptFile(bytes)),
-  ptFile(pickles[0], { deflate: true }),
+  ...pickles.map((bytes) => ptFile(bytes, { storages })),
+  ptFile(pickles[0], { storages, deflate: true }),
   ptFile(pickles[2], {
-    others: { byteorder: new TextEncoder().encode("big"), version: Uint8Array.of(0x33, 0x0a) },
+    storages,
+    others: { byteorder: new TextEncoder().encode("big") },
   }),
 ];
 
@@ -229,7 +233,7 @@ export const pt: FuzzFormat = {
   name: "pt",
   mutate(random) {
     if (random.oneIn(4)) return mutatedArchive(random.pick(archives), random, archives);
-    const storages = { 0: random.oneIn(8) ? sixFloats.subarray(0, random.below(25)) : sixFloats };
-    return ptFile(mutatedPickle(random), { storages, deflate: random.oneIn(10) });
+    const first = random.oneIn(8) ? sixFloats.subarray(0, random.below(25)) : sixFloats;
+    return ptFile(mutatedPickle(random), { storages: { ...storages, 0: first }, deflate: random.oneIn(10) });
   },
 };

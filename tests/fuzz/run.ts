@@ -1,7 +1,9 @@
-import { fork } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bombs } from "./bombs.ts";
 
 /** An input with an outcome that is neither a right answer nor a clear error. */
 export interface Fault {
@@ -22,6 +24,16 @@ export interface ChildReport {
   readonly faults: Fault[];
 }
 
+/** What became of a file that asks for much memory in few bytes. */
+export interface BombReport {
+  readonly name: string;
+  readonly fault: string | undefined;
+  /** Bytes of the file. */
+  readonly size: number;
+  /** Resident memory beyond that before the file was opened, at most, in bytes; undefined where the system does not tell. */
+  readonly memory: number | undefined;
+}
+
 export interface FuzzOptions {
   readonly format: string;
   readonly seed: number;
@@ -33,6 +45,9 @@ export interface FuzzOptions {
 /** Inputs that take longer than this hang, in milliseconds. */
 const patience = 20_000;
 
+/** Garbage is collected early, so that what is resident is what is in use. */
+const execArgv = ["--import", "tsx", "--expose-gc", "--max-semi-space-size=4"];
+
 /** Judges inputs in a child process, so that a hang or a crash ends that alone. */
 export async function fuzz({ format, seed, count, first = 0 }: FuzzOptions): Promise<ChildReport> {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-fuzz-"));
@@ -41,7 +56,7 @@ export async function fuzz({ format, seed, count, first = 0 }: FuzzOptions): Pro
     join(import.meta.dirname, "child.ts"),
     [format, seed, first, count, progressPath].map(String),
     {
-      execArgv: ["--import", "tsx", "--expose-gc", "--max-semi-space-size=4"],
+      execArgv,
       serialization: "advanced",
     },
   );
@@ -60,9 +75,7 @@ export async function fuzz({ format, seed, count, first = 0 }: FuzzOptions): Pro
   child.on("message", (message) => {
     report = message as ChildReport;
   });
-  const end = await new Promise<string>((resolve) => {
-    child.on("exit", (code, signal) => resolve(String(signal ?? code)));
-  });
+  const end = await ended(child);
   clearInterval(watch);
   at = readIndex(progressPath) ?? at;
   rmSync(folder, { recursive: true });
@@ -78,6 +91,44 @@ export async function fuzz({ format, seed, count, first = 0 }: FuzzOptions): Pro
     peakMemory: undefined,
     faults: [{ index: at, fault }],
   };
+}
+
+/** Child processes at a time. */
+const together = 3;
+
+/** Reads every bomb of about `size` bytes, each in a child process of its own. */
+export async function readBombs(size: number): Promise<readonly BombReport[]> {
+  const names = Object.keys(bombs);
+  const reports: BombReport[] = [];
+  const worker = async (): Promise<void> => {
+    for (let name = names.shift(); name !== undefined; name = names.shift())
+      reports.push(await readBomb(name, size));
+  };
+  await Promise.all(Array.from({ length: together }, worker));
+  return reports;
+}
+
+async function readBomb(name: string, size: number): Promise<BombReport> {
+  const folder = mkdtempSync(join(tmpdir(), "evenkeel-fuzz-"));
+  const path = join(folder, "file");
+  writeFileSync(path, bombs[name].make(size));
+  const child = fork(join(import.meta.dirname, "bombChild.ts"), [name, path], {
+    execArgv,
+    serialization: "advanced",
+  });
+  let report: BombReport | undefined;
+  child.on("message", (message) => {
+    report = message as BombReport;
+  });
+  const end = await ended(child);
+  rmSync(folder, { recursive: true });
+  return report ?? { name, fault: `it ends the process: ${end}`, size, memory: undefined };
+}
+
+/** How a child process ended; its last message may come after its exit, but not after the channel's end. */
+async function ended(child: ChildProcess): Promise<string> {
+  const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  return String(signal ?? code);
 }
 
 function readIndex(path: string): number | undefined {

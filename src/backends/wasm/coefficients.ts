@@ -1,5 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
-import { elementBytes } from "./operands.ts";
+import { type Compute, elementBytes } from "./operands.ts";
 import type { BackwardCall, GradInputCall, SumsAt } from "./request.ts";
 import { flag } from "./request.ts";
 import { parallel } from "./runtime.ts";
@@ -23,10 +23,15 @@ export function parameterSums(plan: Plan, pairs: number): SumsAt {
   return { dWeight, dBias, pairs };
 }
 
+/** Where the three coefficients of dx for every [batch, group, channel] go. */
+export function gradientsFor(plan: Plan, compute: Compute): number {
+  return reserve(plan.batch * plan.parameters * 3 * elementBytes(compute));
+}
+
 /** The three coefficients of dx for every [batch, group, channel], from the pairs. */
 export function coefficientsOf(call: Omit<BackwardCall, "dy" | "dx">, pairs: number): number {
   const { plan, compute, weight, mean, rstd, fixed } = call;
-  const coefficients = reserve(plan.batch * plan.parameters * 3 * elementBytes(compute));
+  const coefficients = gradientsFor(plan, compute);
   parallel(
     `planesGradCoefficients${compute}`,
     [

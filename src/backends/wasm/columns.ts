@@ -1,7 +1,7 @@
 import type { Plan } from "../../plan/plan.ts";
-import { coefficientsBySums, coefficientsOf, pairsFor, parameterSums } from "./coefficients.ts";
+import { coefficientsBySums, coefficientsOf, gradientsFor, pairsFor, parameterSums } from "./coefficients.ts";
 import { type Compute, elementBytes } from "./operands.ts";
-import { flag, type LoopShape } from "./request.ts";
+import { type Call, flag, type LoopShape, type StatisticsAt } from "./request.ts";
 import { parallel } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
 
@@ -14,6 +14,18 @@ const blocksWanted = 32;
 /** Least bytes of a block: its sums are 4 times as wide as a row, and must be little beside it. */
 const leastBlockBytes = 1 << 15;
 
+/** Statistics whose shifts are one item; as in kernels/columnsForward.ts. */
+const shiftStatistics = 64;
+
+/** Rows that share what is loaded for their columns. */
+const rowsTogether = 8;
+
+/** Bytes of a sample up to which several rows are taken together: beyond the cache only rows in their order are fast. */
+const mostBytesTogether = 1 << 21;
+
+/** Bytes of a row from which, beyond the cache, sums of gradients are faster row after row, and dx by several rows together. */
+const longRowBytes = 2048;
+
 /** How a plan is cut: S columns, `fold` rows of the plan in each; blocks of `blockRows` such rows. */
 interface Cut {
   readonly width: number;
@@ -22,108 +34,130 @@ interface Cut {
   readonly blockRows: number;
   readonly blocks: number;
   readonly frames: number;
+  readonly together: number;
 }
 
 /** Every column has its statistic and its parameter (pool > 1, little or nothing after the affine axes). */
 export const columns: LoopShape = {
   forward(call) {
-    const { plan, compute, x, y, mean, m2, rstd, eps } = call;
-    const { batch, pool, group } = plan;
+    const { plan, compute, x, y, mean, m2, rstd, eps, weight, bias } = call;
+    const { batch, pool, group, channel, inner } = plan;
     const cut = cutOf(plan, compute);
-    const { width, fold, S, blockRows, blocks, frames } = cut;
-    const chunk = width / group;
+    const { width, fold, blockRows, blocks, frames } = cut;
     const centered = flag(plan.centered);
     parallel(
       `columnsShift${compute}`,
-      [x, frames, pool, group, chunk, fold, blockRows, centered],
-      batch,
-      plan.size,
+      [x, frames, pool, group, width / group, fold, blockRows, centered],
+      batch * Math.ceil(group / shiftStatistics),
+      batch * width * shiftWork,
     );
     parallel(`columnsSums${compute}`, [x, frames, pool, width, fold, blockRows], batch * blocks, plan.size);
-    parallel(`columnsMerge${compute}`, [frames, S, blocks], batch);
     parallel(
       `columnsMoments${compute}`,
-      [x, frames, mean, m2, rstd, pool, group, chunk, fold, blocks, centered, eps],
-      batch,
+      [
+        ...[x, frames, mean, m2, rstd, weight, bias, pool, group, channel, inner, fold, blocks],
+        ...[centered, flag(y !== 0), eps],
+      ],
+      plan.statistics,
+      mergeWork(plan, cut),
     );
-    if (y !== 0) normalizeIn(cut, call);
+    if (y !== 0) normalizeBy(cut, call);
   },
 
   normalize(call) {
-    normalizeIn(cutOf(call.plan, call.compute), call);
+    const { plan, compute, weight, bias, mean, rstd } = call;
+    const { group, channel, inner } = plan;
+    const cut = cutOf(plan, compute);
+    const { fold, blocks, frames } = cut;
+    parallel(
+      `columnsCoefficients${compute}`,
+      [frames, weight, bias, mean, rstd, group, channel, inner, fold, blocks],
+      plan.statistics,
+      plan.statistics * statisticWork,
+    );
+    normalizeBy(cut, call);
   },
 
   backward(call) {
-    const { plan, compute, x, dy, dx, mean, rstd, fixed, parameters } = call;
+    const { plan, compute, x, dy, dx, weight, mean, rstd, fixed, parameters } = call;
     const { batch, pool, group, channel, inner } = plan;
     const cut = cutOf(plan, compute);
-    const { width, fold, S, blockRows, blocks, frames } = cut;
+    const { width, fold, S, blockRows, blocks, frames, together } = cut;
+    const rows = S * elementBytes(compute) >= longRowBytes ? together : rowsTogether;
     const pairs = pairsFor(plan);
-    parallel(`columnsMeans${compute}`, [frames, mean, group, width / group, fold, blocks], batch);
+    setMeans(cut, call);
     if (!fixed || parameters) {
+      const gradients = dx === 0 ? 0 : gradientsFor(plan, compute);
       parallel(
         `columnsGradSums${compute}`,
-        [x, dy, frames, pool, width, fold, blockRows],
+        [x, dy, frames, pool, width, fold, blockRows, rows],
         batch * blocks,
         plan.size,
       );
-      parallel(`columnsMerge${compute}`, [frames, S, blocks], batch);
       parallel(
         `columnsGradMerge${compute}`,
-        [frames, mean, rstd, pairs, group, channel, inner, fold, blocks],
-        batch,
+        [
+          ...[frames, weight, mean, rstd, pairs, gradients, plan.count, group, channel, inner, fold, blocks],
+          ...[flag(plan.centered), flag(fixed)],
+        ],
+        plan.statistics,
+        mergeWork(plan, cut),
       );
-    }
-    if (dx !== 0) gradInputIn(cut, call, coefficientsOf(call, pairs), fixed);
+    } else if (dx !== 0) setGradients(cut, call, coefficientsOf(call, pairs));
+    if (dx !== 0) gradInputBy(cut, call, fixed);
     return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0 };
   },
 
   gradInput(call) {
-    const { plan, compute, mean } = call;
-    const cut = cutOf(plan, compute);
-    const { width, fold, blocks, frames } = cut;
-    parallel(
-      `columnsMeans${compute}`,
-      [frames, mean, plan.group, width / plan.group, fold, blocks],
-      plan.batch,
-    );
-    gradInputIn(cut, call, coefficientsBySums(call), call.sums === null);
+    const cut = cutOf(call.plan, call.compute);
+    setMeans(cut, call);
+    setGradients(cut, call, coefficientsBySums(call));
+    gradInputBy(cut, call, call.sums === null);
   },
 };
 
-function normalizeIn(cut: Cut, call: Parameters<LoopShape["normalize"]>[0]): void {
-  const { plan, compute, x, y, weight, bias, mean, rstd } = call;
-  const { batch, pool, group, channel, inner } = plan;
-  const { width, fold, blockRows, blocks, frames } = cut;
-  parallel(
-    `columnsCoefficients${compute}`,
-    [frames, weight, bias, mean, rstd, group, channel, inner, fold, blocks],
-    batch,
-  );
+/** What the steps that are not over elements take, in elements: for each statistic, and for each column's samples. */
+const statisticWork = 64;
+const shiftWork = 64;
+
+function mergeWork(plan: Plan, { S, blocks }: Cut): number {
+  return plan.batch * S * 2 * blocks + plan.statistics * statisticWork;
+}
+
+function normalizeBy(cut: Cut, { plan, compute, x, y }: Parameters<LoopShape["normalize"]>[0]): void {
+  const { width, fold, blockRows, blocks, frames, together } = cut;
   parallel(
     `columnsNormalize${compute}`,
-    [x, y, frames, pool, width, fold, blockRows],
-    batch * blocks,
+    [x, y, frames, plan.pool, width, fold, blockRows, together],
+    plan.batch * blocks,
     plan.size,
   );
 }
 
-function gradInputIn(
-  cut: Cut,
-  call: { plan: Plan; compute: Compute; x: number; dy: number; dx: number },
-  coefficients: number,
-  fixed: boolean,
-): void {
-  const { plan, compute, x, dy, dx } = call;
-  const { width, fold, blockRows, blocks, frames } = cut;
+function setMeans({ width, fold, blocks, frames }: Cut, { plan, compute, mean }: Call & StatisticsAt): void {
+  parallel(
+    `columnsMeans${compute}`,
+    [frames, mean, plan.group, width / plan.group, fold, blocks],
+    plan.statistics,
+  );
+}
+
+function setGradients({ fold, blocks, frames }: Cut, { plan, compute }: Call, gradients: number): void {
+  const { group, channel, inner } = plan;
   parallel(
     `columnsGradCoefficients${compute}`,
-    [frames, coefficients, plan.parameters, plan.inner, fold, blocks],
-    plan.batch,
+    [frames, gradients, group, channel, inner, fold, blocks],
+    plan.statistics,
   );
+}
+
+function gradInputBy(cut: Cut, call: Call & { dy: number; dx: number }, fixed: boolean): void {
+  const { plan, compute, x, dy, dx } = call;
+  const { width, fold, S, blockRows, blocks, frames, together } = cut;
+  const rows = S * elementBytes(compute) >= longRowBytes ? rowsTogether : together;
   parallel(
     `columnsGradInput${compute}`,
-    [x, dy, dx, frames, plan.pool, width, fold, blockRows, flag(fixed)],
+    [x, dy, dx, frames, plan.pool, width, fold, blockRows, rows, flag(fixed)],
     plan.batch * blocks,
     plan.size,
   );
@@ -141,5 +175,6 @@ function cutOf(plan: Plan, compute: Compute): Cut {
   const blockRows = Math.min(Math.ceil(Math.max(wanted, least) / 8) * 8, Math.ceil(rows / 8) * 8);
   const blocks = Math.ceil(rows / blockRows);
   const frames = reserve(plan.batch * S * (4 * bytes + 16 * (1 + blocks)));
-  return { width, fold, S, blockRows, blocks, frames };
+  const together = plan.pool * width * bytes <= mostBytesTogether ? rowsTogether : 1;
+  return { width, fold, S, blockRows, blocks, frames, together };
 }

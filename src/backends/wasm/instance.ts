@@ -14,14 +14,31 @@ export interface KernelBinary {
   readonly sharedFlagOffset: number;
 }
 
-/** Compiles and instantiates, at once: the kernels are small enough for a browser's main thread. */
+/**
+ * Compiles and instantiates, at once: the kernels are small enough for a browser's main thread.
+ *
+ * @throws Error where a page's Content-Security-Policy refuses WebAssembly
+ */
 export function instantiate(binary: KernelBinary, memory: WasmMemory, isShared: boolean): Kernels {
   const bytes = bytesOfBase64(binary.kernelsBase64);
   // The builds for shared and unshared memory differ in this byte alone, which the build checks.
   bytes[binary.sharedFlagOffset] = isShared ? 3 : 1;
-  const { Module, Instance } = webAssembly();
-  const module = new Module(bytes);
+  const { Instance } = webAssembly();
+  const module = compiled(bytes);
   return { module, memory, isShared, exports: new Instance(module, { env: { memory } }).exports };
+}
+
+function compiled(bytes: Uint8Array): WasmModule {
+  const { Module } = webAssembly();
+  try {
+    return new Module(bytes);
+  } catch (cause) {
+    throw new Error(
+      "evenkeel: this host refuses to compile WebAssembly; in a page with a Content-Security-Policy " +
+        "add 'wasm-unsafe-eval' to its script-src, or compute without it by setBackend(\"reference\")",
+      { cause },
+    );
+  }
 }
 
 function bytesOfBase64(text: string): Uint8Array {

@@ -1,12 +1,19 @@
 import type { Plan } from "../../plan/plan.ts";
 import { coefficientsBySums, coefficientsOf, pairsFor, parameterSums } from "./coefficients.ts";
-import { type Compute, elementBytes } from "./operands.ts";
+import { type Compute, elementBytes, kernelPair } from "./operands.ts";
 import { flag, type LoopShape } from "./request.ts";
 import { parallel, scratchBytes, threadCount } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
 
 /** Elements of a segment, the part of a chunk whose sums are kept apart; as in kernels/planesForward.ts. */
 const segmentElements = 32768;
+
+/** Scratch for the columns of kernels/shortColumns.ts. */
+const columnBytes = 3 << 13;
+
+/** Runs of at most this in at least so many rows are summed as columns, by the fused kernels alone. */
+const mostShort = 256;
+const leastColumnRows = 8;
 
 /** A block of groups whose data over all of pool is at most this stays in a core's second-level cache. */
 const cachedBytes = 1 << 18;
@@ -26,6 +33,12 @@ const nearestBytes = 1 << 13;
 /** Larger groups are taken together up to this: long phases of reading, then of writing. */
 const mostSampleBytes = 1 << 20;
 
+const kernels = {
+  forward: kernelPair("planesForward"),
+  normalize: kernelPair("planesNormalize"),
+  backward: kernelPair("planesBackward"),
+};
+
 /** Runs of `inner` elements share a statistic and a parameter. Right for every plan, fast from 16 elements on. */
 export const planes: LoopShape = {
   forward(call) {
@@ -35,7 +48,7 @@ export const planes: LoopShape = {
     const block = blockOf(plan, compute, 1);
     if (block > 0) {
       parallel(
-        `planesForward${compute}`,
+        kernels.forward[compute],
         [x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, flag(plan.centered), eps],
         plan.batch * Math.ceil(group / block),
         plan.size,
@@ -61,7 +74,7 @@ export const planes: LoopShape = {
   normalize({ plan, compute, x, y, weight, bias, mean, rstd }) {
     const { batch, pool, group, channel, inner } = plan;
     parallel(
-      `planesNormalize${compute}`,
+      kernels.normalize[compute],
       [x, y, weight, bias, mean, rstd, pool, group, channel, inner],
       batch * pool * group * channel,
       plan.size,
@@ -76,7 +89,7 @@ export const planes: LoopShape = {
     const block = fixed && !parameters ? 0 : blockOf(plan, compute, 2);
     if (block > 0) {
       parallel(
-        `planesBackward${compute}`,
+        kernels.backward[compute],
         [
           ...[x, dy, dx, weight, mean, rstd, pairs, pool, group, channel, inner, block],
           ...[flag(plan.centered), flag(fixed)],
@@ -135,14 +148,20 @@ export const planes: LoopShape = {
 function blockOf(plan: Plan, compute: Compute, streams: number): number {
   const { batch, group, channel, inner } = plan;
   const bytes = elementBytes(compute);
-  const most = Math.floor(scratchBytes / Math.max(3 * bytes * channel, 24));
+  const most = Math.floor(
+    Math.min(scratchBytes / (3 * bytes * channel + 8), (scratchBytes - columnBytes) / 24),
+  );
   const threads = threadCount();
   const isUneven = threads > 1 && plan.statistics < 4 * threads && plan.statistics % threads !== 0;
-  if (most === 0 || (isUneven && plan.size >= segmentElements)) return 0;
+  const run = (streams === 1 ? channel : 1) * inner;
+  const isColumns = plan.pool >= leastColumnRows && run <= mostShort;
+  if (most === 0 || (isUneven && !isColumns && plan.size >= segmentElements)) return 0;
   const chunkBytes = channel * inner * bytes * streams;
-  const fair = threads === 1 ? group : Math.ceil((batch * group) / (4 * threads));
-  const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, threads), fair, most, group));
-  return Math.ceil(group / Math.ceil(group / block));
+  const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, threads), most, group));
+  let blocks = Math.ceil(group / block);
+  // Equal shares for the threads; with many items it matters no more.
+  while (batch * blocks < 8 * threads && (batch * blocks) % threads !== 0 && blocks < group) blocks++;
+  return Math.ceil(group / blocks);
 }
 
 /** How many groups of a sample, of chunkBytes each, to read before they are written: what the caches like best. */

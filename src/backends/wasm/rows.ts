@@ -1,5 +1,5 @@
 import type { Plan } from "../../plan/plan.ts";
-import { type Compute, constant, elementBytes } from "./operands.ts";
+import { type Compute, constant, elementBytes, kernelPair } from "./operands.ts";
 import { flag, type LoopShape } from "./request.ts";
 import { parallel } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
@@ -10,12 +10,18 @@ const chainRows = 16;
 /** Most items of a backward: each has sums of its own for every parameter. */
 const mostItems = 32;
 
+const kernels = {
+  forward: kernelPair("rowsForward"),
+  normalize: kernelPair("rowsNormalize"),
+  backward: kernelPair("rowsBackward"),
+};
+
 /** Each statistic is one contiguous row, each of whose elements has its own weight and bias (pool = inner = 1). */
 export const rows: LoopShape = {
   forward({ plan, compute, x, y, weight, bias, mean, m2, rstd, eps }) {
     const parameters = expanded(plan, compute, weight, bias);
     parallel(
-      `rowsForward${compute}`,
+      kernels.forward[compute],
       [
         x,
         y,
@@ -37,7 +43,7 @@ export const rows: LoopShape = {
   normalize({ plan, compute, x, y, weight, bias, mean, rstd }) {
     const parameters = expanded(plan, compute, weight, bias);
     parallel(
-      `rowsNormalize${compute}`,
+      kernels.normalize[compute],
       [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan)],
       plan.statistics,
       plan.size,
@@ -53,9 +59,9 @@ export const rows: LoopShape = {
     const itemBytes = plan.parameters * (16 + 2 * plan.inner * elementBytes(compute));
     const sums = parameters ? reserve(items * itemBytes) : 0;
     parallel(
-      `rowsBackward${compute}`,
+      kernels.backward[compute],
       [
-        ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd, g, gXhat, sums],
+        ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd, g, gXhat, sums],
         ...[plan.batch, plan.group, plan.channel, plan.inner, block],
         ...[flag(plan.centered), flag(fixed)],
       ],
@@ -74,7 +80,7 @@ export const rows: LoopShape = {
     parallel(
       `rowsGradInput${compute}`,
       [
-        ...[x, dy, dx, expanded(plan, compute, weight, 0).weight, mean, rstd],
+        ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd],
         ...[sums?.g ?? 0, sums?.gXhat ?? 0, plan.group, rowOf(plan)],
         ...[flag(plan.centered), flag(sums === null)],
       ],
@@ -96,9 +102,13 @@ function expanded(
   weight: number,
   bias: number,
 ): { readonly weight: number; readonly bias: number } {
-  const n = plan.parameters * plan.inner;
-  const scale = weight === 0 && bias !== 0 ? constant(1, n, compute) : expand(plan, compute, weight);
+  const scale = weight === 0 && bias === 0 ? 0 : weightOf(plan, compute, weight);
   return { weight: scale, bias: expand(plan, compute, bias) };
+}
+
+/** The weight of each element of a row: 1 where there is none. */
+function weightOf(plan: Plan, compute: Compute, weight: number): number {
+  return weight === 0 ? constant(1, plan.parameters * plan.inner, compute) : expand(plan, compute, weight);
 }
 
 function expand({ parameters, inner }: Plan, compute: Compute, from: number): number {

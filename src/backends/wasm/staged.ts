@@ -82,13 +82,16 @@ export function normalize(shape: LoopShape, call: Normalize, x: Tensor, y: Tenso
 
 /** The sums of a backward and, unless dx is null, dx. */
 export function backward(shape: LoopShape, call: Backward, x: Tensor, dy: Tensor, dx: Tensor | null): SumsAt {
-  const { plan, compute, parameters } = call;
+  const { plan, compute, weight, mean, rstd, fixed, parameters } = call;
   const isWhole = shape === columns || (shape === rows && parameters);
   if (isWhole || !isLarge(call) || !needsStages(x, dy, dx)) {
     const from = input(x, compute);
     const upstream = input(dy, compute);
     const to = dx === null ? null : output(dx, needsStage(dy) ? upstream : 0);
-    const sums = shape.backward({ ...call, x: from, dy: upstream, dx: to === null ? 0 : to.pointer });
+    const target = to === null ? 0 : to.pointer;
+    // Spelled out as in the forward.
+    const whole = { plan, compute, x: from, dy: upstream, dx: target, weight, mean, rstd, fixed, parameters };
+    const sums = shape.backward(whole);
     if (to !== null) finishOutput(to);
     return sums;
   }

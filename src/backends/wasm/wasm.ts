@@ -44,7 +44,8 @@ export const wasm: Backend = {
       const compute = computeOf(x);
       const weight = parameter(affine.weight, compute);
       const bias = parameter(affine.bias, compute);
-      const call = { plan, compute, weight, bias, ...statisticsAt(statistics) };
+      const { mean, rstd } = statisticsAt(statistics);
+      const call = { plan, compute, weight, bias, mean, rstd };
       staged.normalize(shapeOf(plan, compute), call, x, out);
     });
   },
@@ -96,10 +97,9 @@ export const wasm: Backend = {
     }
     return inCall(() => {
       const compute = computeOf(x);
-      const call = {
-        ...{ plan, compute, weight: parameter(weight, compute) },
-        ...{ ...statisticsAt(statistics), ...needs },
-      };
+      const { mean, rstd } = statisticsAt(statistics);
+      const { fixed, parameters } = needs;
+      const call = { plan, compute, weight: parameter(weight, compute), mean, rstd, fixed, parameters };
       const sums = staged.backward(shapeOf(plan, compute), call, x, dy, out);
       return needs.parameters ? parameterGrads(plan, sums) : null;
     });
@@ -132,12 +132,10 @@ function forward(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor
   const bias = parameter(affine.bias, compute);
   const call = { plan, compute, weight, bias, mean, m2, rstd, eps };
   staged.forward(shapeOf(plan, compute), call, x, out);
-  // One buffer for all three: it is the buffers that cost.
-  const copy = copyOf(mean, n * 3);
-  const means = copy.subarray(0, n);
+  const means = copyOf(mean, n);
   return {
-    moments: { count: plan.count, mean: means, m2: copy.subarray(n, n * 2) },
-    statistics: { mean: means, rstd: copy.subarray(n * 2) },
+    moments: { count: plan.count, mean: means, m2: copyOf(m2, n) },
+    statistics: { mean: means, rstd: copyOf(rstd, n) },
   };
 }
 

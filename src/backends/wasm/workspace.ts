@@ -10,8 +10,9 @@ let needed = 0;
 let mostNeeded = 0;
 const extra: number[] = [];
 
-/** Longer arrays are copied by `slice`. */
-const shortLength = 32;
+/** Values of a chunk, and the most that a copy takes of it. */
+const chunkLength = 1024;
+const shortLength = 64;
 
 /** A larger block is not kept from one call to the next. */
 const keptBytes = 1 << 24;
@@ -83,14 +84,28 @@ export function heapOf(array: TypedArray): TypedArray {
 
 let whole: Float64Array = new Float64Array(0);
 
-/** A copy of the n float64 at an address. */
+/** A copy of the n float64 at an address, perhaps in a buffer that it shares. */
 export function copyOf(pointer: number, n: number): Float64Array {
   // One view serves all copies until the memory grows: for a few elements, making views would take most of a call.
   const buffer = memoryBuffer();
   if (whole.buffer !== buffer) whole = new Float64Array(buffer);
   const first = pointer / 8;
   if (n > shortLength) return whole.slice(first, first + n);
-  const copy = new Float64Array(n);
+  const copy = shortArray(n);
   for (let i = 0; i < n; i++) copy[i] = whole[first + i];
   return copy;
+}
+
+let chunk: ArrayBuffer = new ArrayBuffer(0);
+let chunkUsed = 0;
+
+/** An array in a buffer shared with the ones before: a buffer of its own would take as long as a small call. */
+function shortArray(n: number): Float64Array {
+  if (chunkUsed + n * 8 > chunk.byteLength) {
+    chunk = new ArrayBuffer(chunkLength * 8);
+    chunkUsed = 0;
+  }
+  const array = new Float64Array(chunk, chunkUsed, n);
+  chunkUsed += n * 8;
+  return array;
 }

@@ -4,7 +4,7 @@ import { castArray, toFloat64 } from "../../../src/tensor/cast.ts";
 import type { Adapter, JsonTensor } from "../schema.ts";
 
 function bytesOf(base64: string | undefined): Uint8Array {
-  return Uint8Array.from(Buffer.from(base64 ?? "", "base64"));
+  return Uint8Array.from(atob(base64 ?? ""), (letter) => letter.charCodeAt(0));
 }
 
 const readSafetensorsFile: Adapter = async (view) => {
@@ -22,7 +22,7 @@ const readSafetensorsFile: Adapter = async (view) => {
     if (entry?.dtype !== dtype || entry.shape.join() !== shape.join()) {
       throw new Error(`${name}: expected ${dtype} (${shape}), got ${entry?.dtype} (${entry?.shape})`);
     }
-    if (Buffer.from(await file.bytes(name)).toString("base64") !== dataBase64) {
+    if ((await file.bytes(name)).join() !== bytesOf(dataBase64).join()) {
       throw new Error(`${name}: the bytes differ`);
     }
   }

@@ -1,0 +1,8 @@
+import { render } from "preact";
+import { App } from "./App.tsx";
+import { keepOffline } from "./keepOffline.ts";
+import "./theme.css";
+
+const root = document.getElementById("app");
+if (root !== null) render(<App />, root);
+keepOffline();
