@@ -13,7 +13,7 @@ const sets = [
   ["tests/fixtures/kernels/index.ts", "tests/fixtures/kernels/binary"],
 ];
 const flags = [
-  "--optimizeLevel 3 --shrinkLevel 1 --converge --noAssert --runtime stub --importMemory --zeroFilledMemory --enable simd --enable threads",
+  "-O3 --noAssert --runtime stub --importMemory --zeroFilledMemory --enable simd --enable threads",
   "--uncheckedBehavior always --use abort= --initialMemory 1 --maximumMemory 65536",
 ].flatMap((line) => line.split(" "));
 
