@@ -4,15 +4,16 @@ import { build } from "esbuild";
 
 /** Bytes after gzip; a limit is about a tenth above what the import takes, so that growth is a decision. */
 const imports = [
-  { names: "{ BatchNorm2d }", limit: 33_500, without: ["GroupNorm", "LayerNorm"] },
+  { names: "{ BatchNorm2d }", limit: 35_000, without: ["GroupNorm", "LayerNorm"] },
   { names: "{ LayerNorm }", limit: 28_000, without: ["BatchNorm", "GroupNorm", "running_mean"] },
   { names: "{ RMSNorm }", limit: 28_000, without: ["BatchNorm", "LayerNorm", "running_mean"] },
-  { names: "{ GroupNorm }", limit: 40_000, without: ["BatchNorm", "LayerNorm", "running_mean"] },
-  { names: "{ InstanceNorm2d }", limit: 41_500, without: ["BatchNorm", "LayerNorm"] },
-  { names: "*", limit: 45_000 },
-  { names: "*", from: "megengine", limit: 43_500 },
+  { names: "{ GroupNorm }", limit: 42_000, without: ["BatchNorm", "LayerNorm", "running_mean"] },
+  { names: "{ InstanceNorm2d }", limit: 43_500, without: ["BatchNorm", "LayerNorm"] },
+  { names: "*", limit: 49_000 },
+  { names: "*", from: "megengine", limit: 47_000 },
   { names: "*", from: "check", limit: 73_000 },
-  { names: "*", from: "checkpoints", limit: 9_100 },
+  { names: "*", from: "checkpoints", limit: 58_000 },
+  { names: "*", from: "distributed", limit: 49_000 },
 ];
 
 let failures = 0;

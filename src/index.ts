@@ -2,14 +2,6 @@ export { type BackendName, getBackend, setBackend } from "./backends/select.ts";
 export { getThreads, setThreads, threadsReady } from "./backends/wasm/runtime.ts";
 export * as functional from "./functional/index.ts";
 export * from "./layers/index.ts";
-export {
-  type ExactStatistics,
-  type StatisticsAccumulator,
-  type StatisticsKind,
-  type StatisticsSet,
-  type StatisticsState,
-  statisticsAccumulator,
-} from "./plan/exactStatistics.ts";
 export { type Moments, mergeMoments } from "./plan/moments.ts";
 export type { DataOf, DType, FloatType, TypedArray } from "./tensor/dtype.ts";
 export { type MemoryUsage, memoryUsage } from "./tensor/memory.ts";

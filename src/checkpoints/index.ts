@@ -1,4 +1,12 @@
 export {
+  type ExactStatistics,
+  type StatisticsAccumulator,
+  type StatisticsKind,
+  type StatisticsSet,
+  type StatisticsState,
+  statisticsAccumulator,
+} from "../plan/exactStatistics.ts";
+export {
   type CalibrateMethod,
   type CalibrateOptions,
   type CalibrateResult,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type StatisticsState, statisticsAccumulator } from "../../src/index.ts";
+import { type StatisticsState, statisticsAccumulator } from "../../src/checkpoints/index.ts";
 import { nearestRatio } from "../../src/plan/exactRatio.ts";
 import { exactMoments } from "../property/exact.ts";
 import { normals } from "../random.ts";
