@@ -63,6 +63,7 @@ describeInChromium("the playground's checkpoints", () => {
     await writeSafetensors(path, tensors.flat() as never);
     const { page, complaints } = await open("#checkpoint", { before: watchTasks });
     await page.getByLabel(/Drop a checkpoint/).waitFor();
+    await page.waitForLoadState("networkidle");
     await page.evaluate("longest = 0");
     await choose(page, path);
     await page.getByTestId("summary").waitFor();

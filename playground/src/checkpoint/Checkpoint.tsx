@@ -1,8 +1,8 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { TopLevelSpec } from "vega-lite";
 import digitsAddress from "../../../examples/digits/model.safetensors?url";
 import { DropZone } from "../parts/DropZone.tsx";
-import { Plot } from "../parts/Plot.tsx";
+import { loadPlots, Plot } from "../parts/Plot.tsx";
 import { useTask } from "../parts/useTask.ts";
 import { Working } from "../parts/Working.tsx";
 import { Convert } from "./Convert.tsx";
@@ -19,6 +19,7 @@ export function Checkpoint() {
   const [problem, setProblem] = useState<string | null>(null);
   const { state, start, stop } = useTask("inspect");
   const place = useRef<HTMLDivElement>(null);
+  useEffect(() => void loadPlots().catch(() => {}), []);
   const open = (dropped: File): void => {
     setFile(dropped);
     setProblem(null);

@@ -16,8 +16,7 @@ export function Plot({ label, spec }: PlotProps) {
   useEffect(() => {
     let isGone = false;
     let remove: (() => void) | undefined;
-    whenIdle()
-      .then(() => import("./vega.ts"))
+    loadPlots()
       .then(({ draw }) => (place.current === null || isGone ? undefined : draw(place.current, spec, isDark)))
       .then((drawn) => {
         if (isGone) drawn?.();
@@ -35,6 +34,12 @@ export function Plot({ label, spec }: PlotProps) {
       {failure !== null && <p role="alert">The plot could not be drawn: {failure}</p>}
     </figure>
   );
+}
+
+/** The plotting library; parts that will need it ask early, so that it need not be read when a plot is due. */
+export async function loadPlots(): Promise<typeof import("./vega.ts")> {
+  await whenIdle();
+  return import("./vega.ts");
 }
 
 /** Resolves when the page has answered what was asked of it: the plotting library is large, and can wait. */
