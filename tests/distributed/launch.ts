@@ -34,10 +34,13 @@ export async function reported(launch: (file: string) => Promise<unknown>): Prom
   return lines.map((line) => JSON.parse(line) as Report).sort((a, b) => a.rank - b.rank);
 }
 
+/** After a death mpirun kills the other ranks in a second, which on a loaded machine is less than they need to say why they end. */
+const mpirunOptions = ["--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", "10"];
+
 /** Runs tests/distributed/programs/mpi.mjs on so many processes; resolves also where they fail. */
 export function byMpi(ranks: number, task: string, argument: unknown, timeout = 20): Promise<Report[]> {
   const program = join(import.meta.dirname, "programs/mpi.mjs");
-  const job = ["--allow-run-as-root", "--oversubscribe", "-n", String(ranks), process.execPath, program];
+  const job = [...mpirunOptions, "-n", String(ranks), process.execPath, program];
   return reported((file) =>
     promisify(execFile)("mpirun", [...job, task, JSON.stringify(argument), file, String(timeout)]).catch(
       (error: unknown) => error,
