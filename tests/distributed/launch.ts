@@ -35,7 +35,7 @@ export async function reported(launch: (file: string) => Promise<unknown>): Prom
 }
 
 /** After a death mpirun kills the other ranks in a second, which on a loaded machine is less than they need to say why they end. */
-const mpirunOptions = ["--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", "10"];
+const mpirunOptions = ["--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", "3"];
 
 /** Runs tests/distributed/programs/mpi.mjs on so many processes; resolves also where they fail. */
 export function byMpi(ranks: number, task: string, argument: unknown, timeout = 20): Promise<Report[]> {

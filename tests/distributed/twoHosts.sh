@@ -41,7 +41,7 @@ chmod +x "$work/rsh"
 on_two_hosts() { # RANKS_PER_HOST TASK ARGUMENT REPORT
   ip netns exec "$id-a" timeout 60 mpirun --allow-run-as-root --oversubscribe \
     --host "10.77.0.1:$1,10.77.0.2:$1" -n $((2 * $1)) --map-by node \
-    --mca odls_base_sigkill_timeout 10 --mca plm_rsh_agent "$work/rsh" --mca plm_rsh_no_tree_spawn 1 \
+    --mca odls_base_sigkill_timeout 3 --mca plm_rsh_agent "$work/rsh" --mca plm_rsh_no_tree_spawn 1 \
     --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 --mca oob_tcp_if_include 10.77.0.0/24 \
     node tests/distributed/programs/mpi.mjs "$2" "$3" "$4" 10
 }

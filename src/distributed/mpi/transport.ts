@@ -15,6 +15,9 @@ const watchMilliseconds = 20;
 /** How long a rank that gives up waits for notes of the others that do. */
 const noteMilliseconds = 500;
 
+/** How long a rank sees to it that its notes are sent: to ranks it has not talked to yet a connection is made first. */
+const sendMilliseconds = 150;
+
 /** Tag of the notes; no collective uses it. */
 const noteTag = 4242;
 
@@ -74,11 +77,15 @@ export function mpiTransport(mpi: Mpi): Transport {
     note.bytes.fill(0);
     for (const each of dead) note.bytes[each] = 1;
     for (let other = 0; other < size; other++) {
-      if (other !== rank)
-        mpi.call("MPI_Isend", note.pointer, size, byte, other, noteTag, world, mpi.allocate(8).pointer);
+      if (other === rank || dead.includes(other)) continue;
+      const sending = mpi.allocate(8).pointer;
+      mpi.call("MPI_Isend", note.pointer, size, byte, other, noteTag, world, sending);
     }
     // Looking is what makes MPI send.
-    noted(anyTime);
+    for (const end = performance.now() + sendMilliseconds; performance.now() < end; ) {
+      noted(anyTime);
+      Atomics.wait(nap, 0, 0, 1);
+    }
   }
 
   /** What the note of a rank says. */
