@@ -29,6 +29,7 @@ const watchTasks = `
 
 /** Chooses a file as a person does who clicks on the input. */
 async function choose(page: Page, path: string): Promise<void> {
+  await page.waitForLoadState("networkidle");
   await page.getByLabel(/Drop a checkpoint/).setInputFiles(path);
 }
 
@@ -156,6 +157,7 @@ describeInChromium("the playground's checkpoints", () => {
 
   test("all of it by keyboard", async () => {
     const { page } = await open("#checkpoint");
+    await page.waitForLoadState("networkidle");
     await page.getByRole("button", { name: "Try a network" }).focus();
     await page.keyboard.press("Enter");
     await page.getByTestId("summary").waitFor();
