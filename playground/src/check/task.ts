@@ -1,5 +1,5 @@
 import { type ArrayLikeInput, identify } from "evenkeel/check";
-import { type OnProgress, throttled } from "../work/progress.ts";
+import { type OnProgress, throttled } from "../tasks/progress.ts";
 import type { Arrays, Found } from "./found.ts";
 
 /** Which normalization made y from x. */

@@ -14,7 +14,7 @@ import {
   type RefusedPair,
   streamSafetensors,
 } from "evenkeel/checkpoints";
-import type { OnProgress } from "../work/progress.ts";
+import type { OnProgress } from "../tasks/progress.ts";
 
 /** What a dropped file holds. */
 export interface Inspected {

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { type Input, type Output, run } from "../work/run.ts";
-import type { Tasks } from "../work/tasks.ts";
+import { type Input, type Output, run } from "../tasks/run.ts";
+import type { Tasks } from "../tasks/tasks.ts";
 
 /** Where a task stands. */
 export type TaskState<T> =

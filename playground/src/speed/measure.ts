@@ -9,7 +9,7 @@ import {
   setThreads,
   threadsReady,
 } from "evenkeel";
-import type { OnProgress } from "../work/progress.ts";
+import type { OnProgress } from "../tasks/progress.ts";
 
 /** What is measured. */
 export interface SpeedCase {
