@@ -14,25 +14,19 @@ export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T,
   const s = v128.splat<T>(scale);
   const b = v128.splat<T>(shift);
   const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
-  const lastY = y + n * sizeof<T>() - 16;
-  while (x + 64 <= end) {
+  const to = y - x;
+  for (; x + 64 <= end; x += 64) {
     const v0 = v128.load(x);
     const v1 = v128.load(x, 16);
     const v2 = v128.load(x, 32);
     const v3 = v128.load(x, 48);
-    v128.store(y, mulAdd<T>(v128.sub<T>(v0, m), s, b));
-    v128.store(y, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
-    v128.store(y, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
-    v128.store(y, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
-    x += 64;
-    y += 64;
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, b));
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
   }
-  while (x + 16 <= end) {
-    v128.store(y, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
-    x += 16;
-    y += 16;
-  }
-  if (x < end) v128.store(lastY, last);
+  for (; x + 16 <= end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
+  if (x < end) v128.store(end + to - 16, last);
 }
 
 /** dx = dy * a + ((x - mean) * b + c) over n elements that share all four. */
@@ -58,31 +52,21 @@ export function gradInputRun<T>(
   const va = v128.splat<T>(a);
   const vb = v128.splat<T>(b);
   const vc = v128.splat<T>(c);
-  const tail = n * sizeof<T>() - 16;
-  const last = mulAdd<T>(
-    v128.load(dy + tail),
-    va,
-    mulAdd<T>(v128.sub<T>(v128.load(x + tail), m), vb, vc),
-  );
-  const lastDx = dx + tail;
-  while (x + 64 <= end) {
+  const from = dy - x;
+  const to = dx - x;
+  const last = mulAdd<T>(v128.load(end + from - 16), va, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), vb, vc));
+  for (; x + 64 <= end; x += 64) {
     const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc);
     const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), vb, vc);
     const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), vb, vc);
     const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), vb, vc);
-    v128.store(dx, mulAdd<T>(v128.load(dy), va, t0));
-    v128.store(dx, mulAdd<T>(v128.load(dy, 16), va, t1), 16);
-    v128.store(dx, mulAdd<T>(v128.load(dy, 32), va, t2), 32);
-    v128.store(dx, mulAdd<T>(v128.load(dy, 48), va, t3), 48);
-    x += 64;
-    dy += 64;
-    dx += 64;
+    v128.store(x + to, mulAdd<T>(v128.load(x + from), va, t0));
+    v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), va, t1), 16);
+    v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), va, t2), 32);
+    v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), va, t3), 48);
   }
-  while (x + 16 <= end) {
-    v128.store(dx, mulAdd<T>(v128.load(dy), va, mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc)));
-    x += 16;
-    dy += 16;
-    dx += 16;
+  for (; x + 16 <= end; x += 16) {
+    v128.store(x + to, mulAdd<T>(v128.load(x + from), va, mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc)));
   }
-  if (x < end) v128.store(lastDx, last);
+  if (x < end) v128.store(end + to - 16, last);
 }

@@ -1,8 +1,68 @@
-// The loops of a gradient over one row of D elements.
+// The loops of a gradient over rows of D elements.
 //
 // With d = x - mean, `high` the mean as T: t = dy * rstd, dx = t * weight + (d * b + c), b = -rstd^2 * mean(g * xhat),
-// c = -rstd * mean(g); and the parameters' sums are t * d and dy.
+// c = -rstd * mean(g); and the parameters' sums are t * d and dy. One pointer moves; the others keep their distance from it,
+// which takes the fewest instructions, and those are what limits these loops in cache.
 import { across, addWidened, least, mulAdd } from "./lanes";
+
+/**
+ * Float64 g = sum(dy * weight) and gXhat = sum(dy * weight * xhat) of one row. A float32 chain has 32 additions of two vectors, which
+ * are added first.
+ */
+export function rowSums<T>(x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd: f64, g: usize, gXhat: usize): void {
+  const high = <T>mean;
+  const m = v128.splat<T>(high);
+  const zero = f64x2.splat(0);
+  const fromDy = dy - x;
+  const fromWeight = weight - x;
+  const end = x + D * sizeof<T>();
+  const vectorEnd = x + ((D * sizeof<T>()) & ~15);
+  let total1 = zero;
+  let total2 = zero;
+  while (x < vectorEnd) {
+    const stop = least(x + 1024, vectorEnd);
+    let a = zero;
+    let b = zero;
+    for (; x + 32 <= stop; x += 32) {
+      const g0 = v128.mul<T>(v128.load(x + fromDy), v128.load(x + fromWeight));
+      const g1 = v128.mul<T>(v128.load(x + fromDy, 16), v128.load(x + fromWeight, 16));
+      a = v128.add<T>(a, v128.add<T>(g0, g1));
+      b = v128.add<T>(b, mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m))));
+    }
+    for (; x < stop; x += 16) {
+      const g0 = v128.mul<T>(v128.load(x + fromDy), v128.load(x + fromWeight));
+      a = v128.add<T>(a, g0);
+      b = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), b);
+    }
+    total1 = addWidened<T>(total1, a);
+    total2 = addWidened<T>(total2, b);
+  }
+  let sum1 = across(total1);
+  let sum2 = across(total2);
+  for (; x < end; x += sizeof<T>()) {
+    const upstream = <f64>load<T>(x + fromDy) * <f64>load<T>(x + fromWeight);
+    sum1 += upstream;
+    sum2 += upstream * (<f64>load<T>(x) - <f64>high);
+  }
+  store<f64>(g, sum1);
+  store<f64>(gXhat, (sum2 - (mean - <f64>high) * sum1) * rstd);
+}
+
+/** Bytes of the constants of one row: high, rstd, b, c, and what the mean loses as T. */
+// @ts-ignore: decorator
+@inline
+export function rowBytes<T>(): usize {
+  return 5 * sizeof<T>();
+}
+
+/** Stores the constants of one row. */
+export function storeRow<T>(row: usize, mean: f64, rstd: f64, meanG: f64, meanGXhat: f64): void {
+  store<T>(row, <T>mean);
+  store<T>(row, <T>rstd, sizeof<T>());
+  store<T>(row, <T>(-rstd * rstd * meanGXhat), 2 * sizeof<T>());
+  store<T>(row, <T>(-rstd * meanG), 3 * sizeof<T>());
+  store<T>(row, lostOf<T>(mean, rstd), 4 * sizeof<T>());
+}
 
 /**
  * What the mean loses as T, or 0 where that is lost in d too: less than half a unit of the last place of xhat. Of float64 nothing is
@@ -15,116 +75,219 @@ function lostOf<T>(mean: f64, rstd: f64): T {
   return sizeof<T>() == 8 || Math.abs(lost * rstd) <= 2.9802322387695312e-8 ? <T>0 : <T>lost;
 }
 
-/** Float64 g = sum(dy * weight) and gXhat = sum(dy * weight * xhat) of one row. */
-export function rowSums<T>(x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd: f64, g: usize, gXhat: usize): void {
-  const high = <T>mean;
-  const m = v128.splat<T>(high);
-  const zero = f64x2.splat(0);
-  const bytes = D * sizeof<T>();
-  const vectorBytes = bytes & ~15;
-  let total1 = zero;
-  let total2 = zero;
-  for (let j: usize = 0; j < vectorBytes; ) {
-    const stop = least(j + 512, vectorBytes);
-    let a0 = zero;
-    let a1 = zero;
-    let b0 = zero;
-    let b1 = zero;
-    for (; j + 32 <= stop; j += 32) {
-      const g0 = v128.mul<T>(v128.load(dy + j), v128.load(weight + j));
-      const g1 = v128.mul<T>(v128.load(dy + j, 16), v128.load(weight + j, 16));
-      a0 = v128.add<T>(a0, g0);
-      b0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x + j), m), b0);
-      a1 = v128.add<T>(a1, g1);
-      b1 = mulAdd<T>(g1, v128.sub<T>(v128.load(x + j, 16), m), b1);
-    }
-    for (; j < stop; j += 16) {
-      const g0 = v128.mul<T>(v128.load(dy + j), v128.load(weight + j));
-      a0 = v128.add<T>(a0, g0);
-      b0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x + j), m), b0);
-    }
-    total1 = addWidened<T>(total1, v128.add<T>(a0, a1));
-    total2 = addWidened<T>(total2, v128.add<T>(b0, b1));
-  }
-  let sum1 = across(total1);
-  let sum2 = across(total2);
-  for (let j = vectorBytes; j < bytes; j += sizeof<T>()) {
-    const upstream = <f64>load<T>(dy + j) * <f64>load<T>(weight + j);
-    sum1 += upstream;
-    sum2 += upstream * (<f64>load<T>(x + j) - <f64>high);
-  }
-  store<f64>(g, sum1);
-  store<f64>(gXhat, (sum2 - (mean - <f64>high) * sum1) * rstd);
+// @ts-ignore: decorator
+@inline
+function isExact<T>(row: usize): bool {
+  return load<T>(row, 4 * sizeof<T>()) != 0;
 }
 
 /** dx of one row. */
-export function rowGradInput<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, mean: f64, rstd: f64, meanG: f64, meanGXhat: f64): void {
-  rowLoop<T>(x, dy, dx, weight, D, <T>mean, <T>rstd, <T>(-rstd * rstd * meanGXhat), <T>(-rstd * meanG), lostOf<T>(mean, rstd), 0, 0, true, true, false);
+export function rowGradInput<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize): void {
+  rowLoop<T>(x, dy, dx, weight, D, row, 0, 0, true, true, false);
 }
 
-/** The same, and t * d and dy added to `chain`, the latter `apart` bytes further, while they are at hand. */
-export function rowGradients<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, mean: f64, rstd: f64, meanG: f64, meanGXhat: f64, chain: usize, apart: usize): void {
-  const b = <T>(-rstd * rstd * meanGXhat);
-  const c = <T>(-rstd * meanG);
-  const lost = lostOf<T>(mean, rstd);
-  if (lost == 0) roundedGradients<T>(x, dy, dx, weight, D, <T>mean, <T>rstd, b, c, chain, apart);
-  else exactGradients<T>(x, dy, dx, weight, D, <T>mean, <T>rstd, b, c, lost, chain, apart);
+/**
+ * dx of one row or two, x, dy and dx `next` bytes apart, the constants of the second after those of the first; and t * d and dy added
+ * to `chain`, the latter `apart` bytes further, while they are at hand.
+ */
+export function rowGradients<T>(x: usize, dy: usize, dx: usize, rows: usize, next: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize): void {
+  if (sizeof<T>() == 4 && rows == 2 && !isExact<T>(row) && !isExact<T>(row + rowBytes<T>())) {
+    return pairGradients<T>(x, dy, dx, next, weight, D, row, chain, apart);
+  }
+  for (const end = row + rows * rowBytes<T>(); row < end; row += rowBytes<T>(), x += next, dy += next, dx += next) {
+    if (isExact<T>(row)) exactGradients<T>(x, dy, dx, weight, D, row, chain, apart);
+    else roundedGradients<T>(x, dy, dx, weight, D, row, chain, apart);
+  }
 }
 
 /** t * d and dy added to `chain`, and no dx. */
-export function rowParameterSums<T>(x: usize, dy: usize, D: usize, mean: f64, rstd: f64, chain: usize, apart: usize): void {
-  rowLoop<T>(x, dy, 0, 0, D, <T>mean, <T>rstd, 0, 0, lostOf<T>(mean, rstd), chain, apart, true, false, true);
+export function rowParameterSums<T>(x: usize, dy: usize, D: usize, row: usize, chain: usize, apart: usize): void {
+  rowLoop<T>(x, dy, 0, 0, D, row, chain, apart, true, false, true);
 }
 
 // Functions of their own: of branches that are nearly alike the optimizer makes one loop with a choice in it.
-function roundedGradients<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, high: T, rstd: T, b: T, c: T, chain: usize, apart: usize): void {
-  rowLoop<T>(x, dy, dx, weight, D, high, rstd, b, c, 0, chain, apart, false, true, true);
+function roundedGradients<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize): void {
+  rowLoop<T>(x, dy, dx, weight, D, row, chain, apart, false, true, true);
 }
 
-function exactGradients<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, high: T, rstd: T, b: T, c: T, lost: T, chain: usize, apart: usize): void {
-  if (sizeof<T>() == 4) rowLoop<T>(x, dy, dx, weight, D, high, rstd, b, c, lost, chain, apart, true, true, true);
+function exactGradients<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize): void {
+  if (sizeof<T>() == 4) rowLoop<T>(x, dy, dx, weight, D, row, chain, apart, true, true, true);
 }
 
 // @ts-ignore: decorator
 @inline
-function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, high: T, rstd: T, b: T, c: T, lost: T, chain: usize, apart: usize, exact: boolean, written: boolean, summed: boolean): void {
-  const m = v128.splat<T>(high);
-  const r = v128.splat<T>(rstd);
-  const vb = v128.splat<T>(b);
-  const vc = v128.splat<T>(c);
-  const rest = v128.splat<T>(lost);
-  const other = chain + apart;
-  const bytes = D * sizeof<T>();
-  const vectorBytes = bytes & ~15;
-  let j: usize = 0;
-  for (; j + 32 <= vectorBytes; j += 32) {
-    vectorOf<T>(x + j, dy + j, dx + j, weight + j, chain + j, other + j, m, r, vb, vc, rest, exact, written, summed);
-    vectorOf<T>(x + j + 16, dy + j + 16, dx + j + 16, weight + j + 16, chain + j + 16, other + j + 16, m, r, vb, vc, rest, exact, written, summed);
-  }
-  if (j < vectorBytes) vectorOf<T>(x + j, dy + j, dx + j, weight + j, chain + j, other + j, m, r, vb, vc, rest, exact, written, summed);
-  for (j = vectorBytes; j < bytes; j += sizeof<T>()) {
-    const g = load<T>(dy + j);
-    const d: T = load<T>(x + j) - high + lost;
+function distance<T>(x: v128, mean: v128, lost: v128, exact: boolean): v128 {
+  const d = v128.sub<T>(x, mean);
+  return exact ? v128.add<T>(d, lost) : d;
+}
+
+// @ts-ignore: decorator
+@inline
+function splatAt<T>(at: usize): v128 {
+  return v128.splat<T>(load<T>(at));
+}
+
+// @ts-ignore: decorator
+@inline
+function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize, exact: boolean, written: boolean, summed: boolean): void {
+  const m = splatAt<T>(row);
+  const r = splatAt<T>(row + sizeof<T>());
+  const b = splatAt<T>(row + 2 * sizeof<T>());
+  const c = splatAt<T>(row + 3 * sizeof<T>());
+  const lost = splatAt<T>(row + 4 * sizeof<T>());
+  const fromDy = dy - x;
+  const fromWeight = weight - x;
+  const toDx = dx - x;
+  const toChain = chain - x;
+  const toOther = toChain + apart;
+  const end = x + D * sizeof<T>();
+  for (; x + 64 <= end; x += 64) {
+    const g0 = v128.load(x + fromDy);
+    const d0 = distance<T>(v128.load(x), m, lost, exact);
+    const t0 = v128.mul<T>(g0, r);
     if (summed) {
-      store<T>(chain + j, g * rstd * d + load<T>(chain + j));
-      store<T>(other + j, g + load<T>(other + j));
+      v128.store(x + toChain, mulAdd<T>(t0, d0, v128.load(x + toChain)));
+      v128.store(x + toOther, v128.add<T>(g0, v128.load(x + toOther)));
     }
-    if (written) store<T>(dx + j, g * rstd * load<T>(weight + j) + (d * b + c));
+    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, v128.load(x + fromWeight)), mulAdd<T>(d0, b, c)));
+    const g1 = v128.load(x + fromDy, 16);
+    const d1 = distance<T>(v128.load(x, 16), m, lost, exact);
+    const t1 = v128.mul<T>(g1, r);
+    if (summed) {
+      v128.store(x + toChain, mulAdd<T>(t1, d1, v128.load(x + toChain, 16)), 16);
+      v128.store(x + toOther, v128.add<T>(g1, v128.load(x + toOther, 16)), 16);
+    }
+    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t1, v128.load(x + fromWeight, 16)), mulAdd<T>(d1, b, c)), 16);
+    const g2 = v128.load(x + fromDy, 32);
+    const d2 = distance<T>(v128.load(x, 32), m, lost, exact);
+    const t2 = v128.mul<T>(g2, r);
+    if (summed) {
+      v128.store(x + toChain, mulAdd<T>(t2, d2, v128.load(x + toChain, 32)), 32);
+      v128.store(x + toOther, v128.add<T>(g2, v128.load(x + toOther, 32)), 32);
+    }
+    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t2, v128.load(x + fromWeight, 32)), mulAdd<T>(d2, b, c)), 32);
+    const g3 = v128.load(x + fromDy, 48);
+    const d3 = distance<T>(v128.load(x, 48), m, lost, exact);
+    const t3 = v128.mul<T>(g3, r);
+    if (summed) {
+      v128.store(x + toChain, mulAdd<T>(t3, d3, v128.load(x + toChain, 48)), 48);
+      v128.store(x + toOther, v128.add<T>(g3, v128.load(x + toOther, 48)), 48);
+    }
+    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t3, v128.load(x + fromWeight, 48)), mulAdd<T>(d3, b, c)), 48);
+  }
+  for (; x + 16 <= end; x += 16) {
+    const g0 = v128.load(x + fromDy);
+    const d0 = distance<T>(v128.load(x), m, lost, exact);
+    const t0 = v128.mul<T>(g0, r);
+    if (summed) {
+      v128.store(x + toChain, mulAdd<T>(t0, d0, v128.load(x + toChain)));
+      v128.store(x + toOther, v128.add<T>(g0, v128.load(x + toOther)));
+    }
+    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, v128.load(x + fromWeight)), mulAdd<T>(d0, b, c)));
+  }
+  if (x < end) rest<T>(x, x + fromDy, written ? x + toDx : 0, x + fromWeight, end, row, summed ? x + toChain : 0, apart);
+}
+
+/**
+ * Of two rows, neither exact: they share the loads of the weight, and the loads and stores of `chain`. The bits are those of one row
+ * after the other.
+ */
+function pairGradients<T>(x: usize, dy: usize, dx: usize, next: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize): void {
+  const second = row + rowBytes<T>();
+  const m1 = splatAt<T>(row);
+  const r1 = splatAt<T>(row + sizeof<T>());
+  const b1 = splatAt<T>(row + 2 * sizeof<T>());
+  const c1 = splatAt<T>(row + 3 * sizeof<T>());
+  const m2 = splatAt<T>(second);
+  const r2 = splatAt<T>(second + sizeof<T>());
+  const b2 = splatAt<T>(second + 2 * sizeof<T>());
+  const c2 = splatAt<T>(second + 3 * sizeof<T>());
+  const fromDy = dy - x;
+  const nextDy = fromDy + next;
+  const fromWeight = weight - x;
+  const toDx = dx - x;
+  const nextDx = toDx + next;
+  const toChain = chain - x;
+  const toOther = toChain + apart;
+  const end = x + D * sizeof<T>();
+  for (; x + 64 <= end; x += 64) {
+    const w0 = v128.load(x + fromWeight);
+    const g0 = v128.load(x + fromDy);
+    const d0 = v128.sub<T>(v128.load(x), m1);
+    const t0 = v128.mul<T>(g0, r1);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, w0), mulAdd<T>(d0, b1, c1)));
+    const h0 = v128.load(x + nextDy);
+    const e0 = v128.sub<T>(v128.load(x + next), m2);
+    const u0 = v128.mul<T>(h0, r2);
+    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u0, w0), mulAdd<T>(e0, b2, c2)));
+    v128.store(x + toChain, mulAdd<T>(u0, e0, mulAdd<T>(t0, d0, v128.load(x + toChain))));
+    v128.store(x + toOther, v128.add<T>(h0, v128.add<T>(g0, v128.load(x + toOther))));
+    const w1 = v128.load(x + fromWeight, 16);
+    const g1 = v128.load(x + fromDy, 16);
+    const d1 = v128.sub<T>(v128.load(x, 16), m1);
+    const t1 = v128.mul<T>(g1, r1);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t1, w1), mulAdd<T>(d1, b1, c1)), 16);
+    const h1 = v128.load(x + nextDy, 16);
+    const e1 = v128.sub<T>(v128.load(x + next, 16), m2);
+    const u1 = v128.mul<T>(h1, r2);
+    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u1, w1), mulAdd<T>(e1, b2, c2)), 16);
+    v128.store(x + toChain, mulAdd<T>(u1, e1, mulAdd<T>(t1, d1, v128.load(x + toChain, 16))), 16);
+    v128.store(x + toOther, v128.add<T>(h1, v128.add<T>(g1, v128.load(x + toOther, 16))), 16);
+    const w2 = v128.load(x + fromWeight, 32);
+    const g2 = v128.load(x + fromDy, 32);
+    const d2 = v128.sub<T>(v128.load(x, 32), m1);
+    const t2 = v128.mul<T>(g2, r1);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t2, w2), mulAdd<T>(d2, b1, c1)), 32);
+    const h2 = v128.load(x + nextDy, 32);
+    const e2 = v128.sub<T>(v128.load(x + next, 32), m2);
+    const u2 = v128.mul<T>(h2, r2);
+    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u2, w2), mulAdd<T>(e2, b2, c2)), 32);
+    v128.store(x + toChain, mulAdd<T>(u2, e2, mulAdd<T>(t2, d2, v128.load(x + toChain, 32))), 32);
+    v128.store(x + toOther, v128.add<T>(h2, v128.add<T>(g2, v128.load(x + toOther, 32))), 32);
+    const w3 = v128.load(x + fromWeight, 48);
+    const g3 = v128.load(x + fromDy, 48);
+    const d3 = v128.sub<T>(v128.load(x, 48), m1);
+    const t3 = v128.mul<T>(g3, r1);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t3, w3), mulAdd<T>(d3, b1, c1)), 48);
+    const h3 = v128.load(x + nextDy, 48);
+    const e3 = v128.sub<T>(v128.load(x + next, 48), m2);
+    const u3 = v128.mul<T>(h3, r2);
+    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u3, w3), mulAdd<T>(e3, b2, c2)), 48);
+    v128.store(x + toChain, mulAdd<T>(u3, e3, mulAdd<T>(t3, d3, v128.load(x + toChain, 48))), 48);
+    v128.store(x + toOther, v128.add<T>(h3, v128.add<T>(g3, v128.load(x + toOther, 48))), 48);
+  }
+  for (; x + 16 <= end; x += 16) {
+    const w0 = v128.load(x + fromWeight);
+    const g0 = v128.load(x + fromDy);
+    const d0 = v128.sub<T>(v128.load(x), m1);
+    const t0 = v128.mul<T>(g0, r1);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, w0), mulAdd<T>(d0, b1, c1)));
+    const h0 = v128.load(x + nextDy);
+    const e0 = v128.sub<T>(v128.load(x + next), m2);
+    const u0 = v128.mul<T>(h0, r2);
+    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u0, w0), mulAdd<T>(e0, b2, c2)));
+    v128.store(x + toChain, mulAdd<T>(u0, e0, mulAdd<T>(t0, d0, v128.load(x + toChain))));
+    v128.store(x + toOther, v128.add<T>(h0, v128.add<T>(g0, v128.load(x + toOther))));
+  }
+  if (x < end) {
+    rest<T>(x, x + fromDy, x + toDx, x + fromWeight, end, row, x + toChain, apart);
+    rest<T>(x + next, x + nextDy, x + nextDx, x + fromWeight, end + next, second, x + toChain, apart);
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function vectorOf<T>(x: usize, dy: usize, dx: usize, weight: usize, chain: usize, other: usize, mean: v128, rstd: v128, b: v128, c: v128, lost: v128, exact: boolean, written: boolean, summed: boolean): void {
-  const g = v128.load(dy);
-  const near = v128.sub<T>(v128.load(x), mean);
-  const d = exact ? v128.add<T>(near, lost) : near;
-  const t = v128.mul<T>(g, rstd);
-  if (summed) {
-    v128.store(chain, mulAdd<T>(t, d, v128.load(chain)));
-    v128.store(other, v128.add<T>(g, v128.load(other)));
+/** The last elements of a row, fewer than a vector; `dx` and `chain` are null where they are not wanted. */
+function rest<T>(x: usize, dy: usize, dx: usize, weight: usize, end: usize, row: usize, chain: usize, apart: usize): void {
+  const r = load<T>(row, sizeof<T>());
+  for (let j: usize = 0; x + j < end; j += sizeof<T>()) {
+    const g = load<T>(dy + j);
+    const d: T = load<T>(x + j) - load<T>(row) + load<T>(row, 4 * sizeof<T>());
+    if (chain) {
+      const at = chain + j;
+      store<T>(at, g * r * d + load<T>(at));
+      store<T>(at + apart, g + load<T>(at + apart));
+    }
+    if (dx) store<T>(dx + j, g * r * load<T>(weight + j) + (d * load<T>(row, 2 * sizeof<T>()) + load<T>(row, 3 * sizeof<T>())));
   }
-  if (written) v128.store(dx, v128.add<T>(v128.mul<T>(t, v128.load(weight)), mulAdd<T>(d, b, c)));
 }
 
 /** dx = dy * rstd * weight: x is not read, so that its NaN and infinities do not reach dx. */

@@ -8,7 +8,7 @@ import { lanesOf, mulAdd } from "./lanes";
 /** What the mean loses as T, in units of xhat; -0 where that is too little to be seen. */
 // @ts-ignore: decorator
 @inline
-function restOf<T>(mean: f64, rstd: f64): T {
+export function restOf<T>(mean: f64, rstd: f64): T {
   const rest = <T>((<f64><T>mean - mean) * rstd);
   // Half a unit of the last place of 1. Adding -0 changes no value, not even a zero's sign.
   const unseen: f64 = sizeof<T>() == 4 ? 2.9802322387695312e-8 : 5.551115123125783e-17;
@@ -67,20 +67,20 @@ function normalizeAs<T>(x: usize, y: usize, n: usize, mean: T, rstd: T, rest: T,
   const m = v128.splat<T>(mean);
   const r = v128.splat<T>(rstd);
   const c = v128.splat<T>(rest);
-  const tail = bytes - 16;
-  const last = valueOf<T>(v128.load(x + tail), m, r, c, v128.load(weight + tail), biased ? v128.load(bias + tail) : m, centered, exact, biased);
-  const lastY = y + tail;
   const end = x + bytes;
-  for (; x + 64 <= end; x += 64, y += 64, weight += 64) {
-    v128.store(y, valueOf<T>(v128.load(x), m, r, c, v128.load(weight), biased ? v128.load(bias) : m, centered, exact, biased));
-    v128.store(y, valueOf<T>(v128.load(x, 16), m, r, c, v128.load(weight, 16), biased ? v128.load(bias, 16) : m, centered, exact, biased), 16);
-    v128.store(y, valueOf<T>(v128.load(x, 32), m, r, c, v128.load(weight, 32), biased ? v128.load(bias, 32) : m, centered, exact, biased), 32);
-    v128.store(y, valueOf<T>(v128.load(x, 48), m, r, c, v128.load(weight, 48), biased ? v128.load(bias, 48) : m, centered, exact, biased), 48);
-    if (biased) bias += 64;
+  const toY = y - x;
+  const toWeight = weight - x;
+  const toBias = bias - x;
+  const tail = end - 16;
+  const last = valueOf<T>(v128.load(tail), m, r, c, v128.load(tail + toWeight), biased ? v128.load(tail + toBias) : m, centered, exact, biased);
+  for (; x + 64 <= end; x += 64) {
+    v128.store(x + toY, valueOf<T>(v128.load(x), m, r, c, v128.load(x + toWeight), biased ? v128.load(x + toBias) : m, centered, exact, biased));
+    v128.store(x + toY, valueOf<T>(v128.load(x, 16), m, r, c, v128.load(x + toWeight, 16), biased ? v128.load(x + toBias, 16) : m, centered, exact, biased), 16);
+    v128.store(x + toY, valueOf<T>(v128.load(x, 32), m, r, c, v128.load(x + toWeight, 32), biased ? v128.load(x + toBias, 32) : m, centered, exact, biased), 32);
+    v128.store(x + toY, valueOf<T>(v128.load(x, 48), m, r, c, v128.load(x + toWeight, 48), biased ? v128.load(x + toBias, 48) : m, centered, exact, biased), 48);
   }
-  for (; x + 16 <= end; x += 16, y += 16, weight += 16) {
-    v128.store(y, valueOf<T>(v128.load(x), m, r, c, v128.load(weight), biased ? v128.load(bias) : m, centered, exact, biased));
-    if (biased) bias += 16;
+  for (; x + 16 <= end; x += 16) {
+    v128.store(x + toY, valueOf<T>(v128.load(x), m, r, c, v128.load(x + toWeight), biased ? v128.load(x + toBias) : m, centered, exact, biased));
   }
-  if (x < end) v128.store(lastY, last);
+  if (x < end) v128.store(tail + toY, last);
 }

@@ -1,9 +1,10 @@
 // Gradients over rows of D elements with a weight and a bias for each element. See rowsForward.ts.
 import { across, addWidened, lanesOf, least, widenHigh, widenLow } from "./lanes";
-import { rowGradInput, rowGradients, rowParameterSums, rowScale, rowSums } from "./rowGradients";
+import { isLong } from "./rowsTogether";
+import { rowBytes, rowGradInput, rowGradients, rowParameterSums, rowScale, rowSums, storeRow } from "./rowGradients";
 
 // Rows whose dy and dy * xhat are added in T before they go on in float64.
-const chainRows: usize = 16;
+const chainRows: usize = 32;
 
 /**
  * The sums of the gradient and, unless dx is null, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight.
@@ -38,6 +39,8 @@ export function rowsBackward<T>(
   const bytes = D * sizeof<T>();
   const apart = group * bytes;
   const itemBytes = group * channel * 16 + 2 * apart;
+  const isWhole: bool = dx && !fixed && parameterSums;
+  const inPairs = isWhole && isLong<T>(D);
   for (let item = begin; item < end; item++) {
     const sums = parameterSums + item * itemBytes;
     const chains = sums + group * channel * 16;
@@ -50,19 +53,22 @@ export function rowsBackward<T>(
         const own = k * bytes;
         const w = weight + own;
         const chain = chains + own;
-        for (let b = from; b < to; b++) {
+        let taken: usize = 1;
+        for (let b = from; b < to; b += taken) {
+          taken = inPairs && b + 1 < to ? 2 : 1;
           const row = b * group + k;
           const at = row * bytes;
-          const center = load<f64>(mean + (row << 3));
-          const r = load<f64>(rstd + (row << 3));
-          rowSums<T>(x + at, dy + at, w, D, center, r, g + (row << 3), gXhat + (row << 3));
-          if (dx && !fixed && parameterSums) {
-            const meanG: f64 = centered ? load<f64>(g + (row << 3)) / <f64>D : 0;
-            rowGradients<T>(x + at, dy + at, dx + at, w, D, center, r, meanG, load<f64>(gXhat + (row << 3)) / <f64>D, chain, apart);
+          for (let i: usize = 0; i < taken; i++) {
+            const s = (row + i * group) << 3;
+            rowSums<T>(x + at + i * apart, dy + at + i * apart, w, D, load<f64>(mean + s), load<f64>(rstd + s), g + s, gXhat + s);
+            storeRowOf<T>(scratch + i * rowBytes<T>(), D, s, mean, rstd, g, gXhat, centered);
+          }
+          if (isWhole) {
+            rowGradients<T>(x + at, dy + at, dx + at, taken, apart, w, D, scratch, chain, apart);
             continue;
           }
-          if (parameterSums) rowParameterSums<T>(x + at, dy + at, D, center, r, chain, apart);
-          if (dx) gradInput<T>(x + at, dy + at, dx + at, w, D, center, r, g + (row << 3), gXhat + (row << 3), centered, fixed);
+          if (parameterSums) rowParameterSums<T>(x + at, dy + at, D, scratch, chain, apart);
+          if (dx) gradInput<T>(x + at, dy + at, dx + at, w, D, scratch, fixed);
         }
         if (parameterSums) {
           const to1 = sums + k * channel * 8;
@@ -80,12 +86,15 @@ export function rowsBackward<T>(
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function gradInput<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, mean: f64, rstd: f64, g: usize, gXhat: usize, centered: i32, fixed: i32): void {
-  if (fixed) return rowScale<T>(dy, dx, weight, D, <T>rstd);
-  const meanG: f64 = centered ? load<f64>(g) / <f64>D : 0;
-  rowGradInput<T>(x, dy, dx, weight, D, mean, rstd, meanG, load<f64>(gXhat) / <f64>D);
+/** Stores the constants of the row whose statistics and sums are at `s`. */
+function storeRowOf<T>(row: usize, D: usize, s: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, centered: i32): void {
+  const meanG: f64 = centered ? load<f64>(g + s) / <f64>D : 0;
+  storeRow<T>(row, load<f64>(mean + s), load<f64>(rstd + s), meanG, load<f64>(gXhat + s) / <f64>D);
+}
+
+function gradInput<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize, fixed: i32): void {
+  if (fixed) rowScale<T>(dy, dx, weight, D, load<T>(row, sizeof<T>()));
+  else rowGradInput<T>(x, dy, dx, weight, D, row);
 }
 
 /** Adds n elements of `chain` to float64 `sums` and clears them. */
@@ -142,8 +151,7 @@ export function rowsGradInput<T>(
   const bytes = D * sizeof<T>();
   for (let row = begin; row < end; row++) {
     const at = row * bytes;
-    const own = weight + (row % group) * bytes;
-    const s = row << 3;
-    gradInput<T>(x + at, dy + at, dx + at, own, D, load<f64>(mean + s), load<f64>(rstd + s), g + s, gXhat + s, centered, fixed);
+    storeRowOf<T>(scratch, D, row << 3, mean, rstd, g, gXhat, centered);
+    gradInput<T>(x + at, dy + at, dx + at, weight + (row % group) * bytes, D, scratch, fixed);
   }
 }

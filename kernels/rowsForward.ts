@@ -1,8 +1,10 @@
 // Rows: each statistic is one contiguous row of D elements, and each element has its own weight and bias
 // (plans with pool = inner = 1: LayerNorm, RMSNorm).
+import { least } from "./lanes";
 import { m2 as finishedM2, mean as finishedMean } from "./moments";
 import { rowMoments } from "./rowMoments";
 import { normalizeRow } from "./rowNormalize";
+import { normalizeTogether, rowsTogether } from "./rowsTogether";
 
 /**
  * Statistics and, unless y is null, y = (x - mean) * rstd * weight + bias.
@@ -26,14 +28,17 @@ export function rowsForward<T>(
   begin: usize,
   end: usize,
 ): void {
-  const bytes = D * sizeof<T>();
   const inverse = 1 / <f64>D;
-  for (let row = begin; row < end; row++) {
-    rowMoments<T>(x + row * bytes, D, centered);
-    store<f64>(mean + (row << 3), finishedMean);
-    store<f64>(m2 + (row << 3), finishedM2);
-    store<f64>(rstd + (row << 3), 1 / Math.sqrt(finishedM2 * inverse + eps));
-    if (y) rowsNormalize<T>(x, y, weight, bias, mean, rstd, group, D, scratch, row, row + 1);
+  const together = rowsTogether<T>(D, group);
+  for (let first = begin; first < end; first += together) {
+    const stop = least(first + together, end);
+    for (let row = first; row < stop; row++) {
+      rowMoments<T>(x + row * D * sizeof<T>(), D, centered);
+      store<f64>(mean + (row << 3), finishedMean);
+      store<f64>(m2 + (row << 3), finishedM2);
+      store<f64>(rstd + (row << 3), 1 / Math.sqrt(finishedM2 * inverse + eps));
+    }
+    if (y) rowsNormalize<T>(x, y, weight, bias, mean, rstd, group, D, scratch, first, stop);
   }
 }
 
@@ -52,10 +57,16 @@ export function rowsNormalize<T>(
   end: usize,
 ): void {
   const bytes = D * sizeof<T>();
-  for (let row = begin; row < end; row++) {
+  const together = weight ? rowsTogether<T>(D, group) : 1;
+  for (let row = begin; row < end; ) {
     const at = row * bytes;
-    const own = (row % group) * bytes;
     const s = row << 3;
+    if (together > 1 && row + together <= end && normalizeTogether<T>(x + at, y + at, D, mean + s, rstd + s, weight, bias)) {
+      row += together;
+      continue;
+    }
+    const own = (row % group) * bytes;
     normalizeRow<T>(x + at, y + at, D, load<f64>(mean + s), load<f64>(rstd + s), weight ? weight + own : 0, bias ? bias + own : 0);
+    row++;
   }
 }

@@ -126,26 +126,23 @@ export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T): void {
     a = v128.and(v128.load(dy + last), mask);
     b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(x + last), m)), mask);
   }
+  const from = dy - x;
   do {
     const stop = least(x + chainVectors * 16, vectorEnd);
-    while (x + 64 <= stop) {
-      const g0 = v128.load(dy);
-      const g1 = v128.load(dy, 16);
-      const g2 = v128.load(dy, 32);
-      const g3 = v128.load(dy, 48);
+    for (; x + 64 <= stop; x += 64) {
+      const g0 = v128.load(x + from);
+      const g1 = v128.load(x + from, 16);
+      const g2 = v128.load(x + from, 32);
+      const g3 = v128.load(x + from, 48);
       const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
       const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
       a = v128.add<T>(a, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
       b = v128.add<T>(b, v128.add<T>(p0, p1));
-      x += 64;
-      dy += 64;
     }
-    while (x < stop) {
-      const g = v128.load(dy);
+    for (; x < stop; x += 16) {
+      const g = v128.load(x + from);
       a = v128.add<T>(a, g);
       b = mulAdd<T>(g, v128.sub<T>(v128.load(x), m), b);
-      x += 16;
-      dy += 16;
     }
     sum1 = addWidened<T>(sum1, a);
     sum2 = addWidened<T>(sum2, b);

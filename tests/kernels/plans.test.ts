@@ -63,6 +63,9 @@ const large = {
   "tiles of channels-last images": planFrom({ batch: 9, pool: 51, group: 5, channel: 3, inner: 1 }),
   "small groups": planFrom({ batch: 40, pool: 1, group: 3, channel: 5, inner: 49 }),
   "blocks of columns": planFrom({ batch: 1, pool: 9001, group: 5, channel: 1, inner: 1 }),
+  "long rows": planFrom({ batch: 39, pool: 1, group: 1, channel: 1030, inner: 1 }),
+  "long rows of two groups": planFrom({ batch: 9, pool: 1, group: 2, channel: 1025, inner: 1 }),
+  "long rows about zero": planFrom({ batch: 11, pool: 1, group: 1, channel: 1047, inner: 1 }, false),
   "blocks of rows": planFrom({ batch: 2000, pool: 1, group: 1, channel: 65, inner: 1 }),
   "more channels than scratch holds": planFrom({ batch: 2, pool: 1, group: 1, channel: 7000, inner: 3 }),
 };

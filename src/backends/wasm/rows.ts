@@ -6,7 +6,7 @@ import { parallel } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
 
 /** Batch indices whose dy * xhat are added in the compute type before they go on in float64; as in kernels/rowsBackward.ts. */
-const chainRows = 16;
+const chainRows = 32;
 
 /** Most items of a backward: each has sums of its own for every parameter. */
 const mostItems = 32;

@@ -1,0 +1,102 @@
+// Long rows that share the loads of their weight and bias: beyond a length these do not stay in the first-level cache from one row to
+// the next. Of float32 alone.
+import { mulAdd } from "./lanes";
+import { normalizeRow, restOf } from "./rowNormalize";
+
+/** Longer rows are taken together: weight and bias are a quarter of a cache of 32 KB. Shorter ones are faster alone. */
+const mostAlone: usize = 1024;
+
+const rows: usize = 4;
+
+// @ts-ignore: decorator
+@inline
+export function isLong<T>(D: usize): bool {
+  return sizeof<T>() == 4 && D > mostAlone;
+}
+
+/** How many rows to normalize together. */
+// @ts-ignore: decorator
+@inline
+export function rowsTogether<T>(D: usize, group: usize): usize {
+  return group == 1 && isLong<T>(D) ? rows : 1;
+}
+
+/**
+ * y = (x - mean) * rstd * weight + bias over four rows; bias may be null. False where a row needs more than that (rowNormalize.ts):
+ * then nothing is done. The bits are those of one row after the other.
+ */
+export function normalizeTogether<T>(x: usize, y: usize, D: usize, mean: usize, rstd: usize, weight: usize, bias: usize): bool {
+  for (let s: usize = 0; s < rows * 8; s += 8) {
+    if (restOf<T>(load<f64>(mean + s), load<f64>(rstd + s)) != 0) return false;
+  }
+  if (bias) biasedRows<T>(x, y, D, mean, rstd, weight, bias);
+  else unbiasedRows<T>(x, y, D, mean, rstd, weight);
+  return true;
+}
+
+// Functions of their own: of branches that are nearly alike the optimizer makes one loop with a choice in it.
+function biasedRows<T>(x: usize, y: usize, D: usize, mean: usize, rstd: usize, weight: usize, bias: usize): void {
+  normalizeFour<T>(x, y, D, mean, rstd, weight, bias, true);
+}
+
+function unbiasedRows<T>(x: usize, y: usize, D: usize, mean: usize, rstd: usize, weight: usize): void {
+  normalizeFour<T>(x, y, D, mean, rstd, weight, 0, false);
+}
+
+// @ts-ignore: decorator
+@inline
+function splatOf<T>(at: usize): v128 {
+  return v128.splat<T>(<T>load<f64>(at));
+}
+
+// @ts-ignore: decorator
+@inline
+function valueOf<T>(x: v128, mean: v128, rstd: v128, w: v128, b: v128, biased: boolean): v128 {
+  const xhat = v128.mul<T>(v128.sub<T>(x, mean), rstd);
+  return biased ? mulAdd<T>(xhat, w, b) : v128.mul<T>(xhat, w);
+}
+
+// @ts-ignore: decorator
+@inline
+function normalizeFour<T>(x: usize, y: usize, D: usize, mean: usize, rstd: usize, weight: usize, bias: usize, biased: boolean): void {
+  const m0 = splatOf<T>(mean);
+  const m1 = splatOf<T>(mean + 8);
+  const m2 = splatOf<T>(mean + 16);
+  const m3 = splatOf<T>(mean + 24);
+  const r0 = splatOf<T>(rstd);
+  const r1 = splatOf<T>(rstd + 8);
+  const r2 = splatOf<T>(rstd + 16);
+  const r3 = splatOf<T>(rstd + 24);
+  const bytes = D * sizeof<T>();
+  const vectorBytes = bytes & ~15;
+  let j: usize = 0;
+  // A loop that is run at least once: the engine then keeps what does not change before it.
+  do {
+    const w0 = v128.load(weight + j);
+    const w1 = v128.load(weight + j, 16);
+    const b0 = biased ? v128.load(bias + j) : w0;
+    const b1 = biased ? v128.load(bias + j, 16) : w1;
+    let from = x + j;
+    let to = y + j;
+    v128.store(to, valueOf<T>(v128.load(from), m0, r0, w0, b0, biased));
+    v128.store(to, valueOf<T>(v128.load(from, 16), m0, r0, w1, b1, biased), 16);
+    from += bytes;
+    to += bytes;
+    v128.store(to, valueOf<T>(v128.load(from), m1, r1, w0, b0, biased));
+    v128.store(to, valueOf<T>(v128.load(from, 16), m1, r1, w1, b1, biased), 16);
+    from += bytes;
+    to += bytes;
+    v128.store(to, valueOf<T>(v128.load(from), m2, r2, w0, b0, biased));
+    v128.store(to, valueOf<T>(v128.load(from, 16), m2, r2, w1, b1, biased), 16);
+    from += bytes;
+    to += bytes;
+    v128.store(to, valueOf<T>(v128.load(from), m3, r3, w0, b0, biased));
+    v128.store(to, valueOf<T>(v128.load(from, 16), m3, r3, w1, b1, biased), 16);
+    j += 32;
+  } while (j + 32 <= vectorBytes);
+  const done = j / sizeof<T>();
+  if (done == D) return;
+  for (let s: usize = 0; s < rows * 8; s += 8, x += bytes, y += bytes) {
+    normalizeRow<T>(x + j, y + j, D - done, load<f64>(mean + s), load<f64>(rstd + s), weight + j, biased ? bias + j : 0);
+  }
+}
