@@ -15,15 +15,15 @@ export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T,
   const b = v128.splat<T>(shift);
   const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
   const to = y - x;
-  for (; x + 64 <= end; x += 64) {
-    const v0 = v128.load(x);
-    const v1 = v128.load(x, 16);
-    const v2 = v128.load(x, 32);
-    const v3 = v128.load(x, 48);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, b));
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
+  for (; x + 128 <= end; x += 128) {
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), s, b), 16);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), s, b), 32);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), s, b), 48);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 64), m), s, b), 64);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 80), m), s, b), 80);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 96), m), s, b), 96);
+    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 112), m), s, b), 112);
   }
   for (; x + 16 <= end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
   if (x < end) v128.store(end + to - 16, last);

@@ -111,7 +111,7 @@ function planesMoments<T>(
 ): void {
   const chunkBytes = chunk * sizeof<T>();
   const shifts = sums + (groups << 4);
-  memory.fill(sums, 0, groups << 4);
+  for (let at = sums; at < shifts; at += 16) v128.store(at, f64x2.splat(0));
   for (let g: usize = 0; g < groups; g++) {
     store<f64>(shifts + (g << 3), centered ? <f64>sampleMean<T>(x + g * chunkBytes, pool, stride, chunk) : 0);
   }
