@@ -2,7 +2,8 @@
 //
 // With d = x - mean, `high` the mean as T: t = dy * rstd, dx = t * weight + (d * b + c), b = -rstd^2 * mean(g * xhat),
 // c = -rstd * mean(g); and the parameters' sums are t * d and dy. One pointer moves; the others keep their distance from it,
-// which takes the fewest instructions, and those are what limits these loops in cache.
+// which takes the fewest instructions, and those are what limits these loops in cache. Four vectors are written out, since their offsets
+// must be constants.
 import { across, addWidened, least, mulAdd } from "./lanes";
 
 /**
@@ -256,23 +257,10 @@ function pairGradients<T>(x: usize, dy: usize, dx: usize, next: usize, weight: u
     v128.store(x + toChain, mulAdd<T>(u3, e3, mulAdd<T>(t3, d3, v128.load(x + toChain, 48))), 48);
     v128.store(x + toOther, v128.add<T>(h3, v128.add<T>(g3, v128.load(x + toOther, 48))), 48);
   }
-  for (; x + 16 <= end; x += 16) {
-    const w0 = v128.load(x + fromWeight);
-    const g0 = v128.load(x + fromDy);
-    const d0 = v128.sub<T>(v128.load(x), m1);
-    const t0 = v128.mul<T>(g0, r1);
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, w0), mulAdd<T>(d0, b1, c1)));
-    const h0 = v128.load(x + nextDy);
-    const e0 = v128.sub<T>(v128.load(x + next), m2);
-    const u0 = v128.mul<T>(h0, r2);
-    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u0, w0), mulAdd<T>(e0, b2, c2)));
-    v128.store(x + toChain, mulAdd<T>(u0, e0, mulAdd<T>(t0, d0, v128.load(x + toChain))));
-    v128.store(x + toOther, v128.add<T>(h0, v128.add<T>(g0, v128.load(x + toOther))));
-  }
-  if (x < end) {
-    rest<T>(x, x + fromDy, x + toDx, x + fromWeight, end, row, x + toChain, apart);
-    rest<T>(x + next, x + nextDy, x + nextDx, x + fromWeight, end + next, second, x + toChain, apart);
-  }
+  if (x == end) return;
+  const left = (end - x) / sizeof<T>();
+  roundedGradients<T>(x, x + fromDy, x + toDx, x + fromWeight, left, row, x + toChain, apart);
+  roundedGradients<T>(x + next, x + nextDy, x + nextDx, x + fromWeight, left, second, x + toChain, apart);
 }
 
 /** The last elements of a row, fewer than a vector; `dx` and `chain` are null where they are not wanted. */
