@@ -31,7 +31,12 @@ export function sliceOf<T>(): usize {
 // @ts-ignore: decorator
 @inline
 export function spread<T>(to: usize, column: usize, n: usize, S: usize, arrays: usize, from: usize): void {
-  for (let k: usize = 0; k < arrays; k++) spreadValue<T>(to + k * S * sizeof<T>(), column, n, S, 1, load<T>(from + k * sizeof<T>()));
+  for (let k: usize = 0; k < arrays; k++) {
+    const value = load<T>(from + k * sizeof<T>());
+    const first = to + (k * S + column) * sizeof<T>();
+    store<T>(first, value);
+    for (let j: usize = 1; j < n; j++) store<T>(first + j * sizeof<T>(), value);
+  }
 }
 
 /** `value` to n columns from `column` on, in each fold. */
