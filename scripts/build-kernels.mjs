@@ -31,7 +31,7 @@ const sets = [
   ["tests/fixtures/kernels/index.ts", "tests/fixtures/kernels/binary", []],
 ];
 const flags = [
-  "-O3 --noAssert --runtime stub --importMemory --zeroFilledMemory --enable simd --enable threads",
+  "-O3 --noAssert --runtime stub --importMemory --noExportMemory --zeroFilledMemory --enable simd --enable threads",
   "--uncheckedBehavior always --use abort= --initialMemory 1 --maximumMemory 65536",
 ].flatMap((line) => line.split(" "));
 

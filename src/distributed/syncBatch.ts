@@ -1,5 +1,5 @@
 import { type GradSums, type ParameterGrads, type Statistics, statisticsOf } from "../backends/backend.ts";
-import { backendNamed } from "../backends/select.ts";
+import { backendFor } from "../backends/select.ts";
 import { finiteNumber } from "../functional/checks.ts";
 import { outputFor, type Request, type Saved, savedFrom } from "../functional/core.ts";
 import type { Moments } from "../plan/moments.ts";
@@ -41,7 +41,7 @@ export interface SyncForward {
  */
 export function* syncForward(request: Request, place: Place): Rounds<SyncForward> {
   const { who, plan, x } = request;
-  const backend = backendNamed(request.backend, request.wasm);
+  const backend = backendFor(request);
   const y = outputFor(who, "out", x, request.out);
   const eps = finiteNumber(who, "eps", request.eps);
   const geometry = samplesOf(plan, x.shape);

@@ -4,7 +4,6 @@ import { reference } from "../../src/backends/reference/reference.ts";
 import { anyChoice } from "../../src/backends/wasm/choice.ts";
 import { allocate, free, setThreads } from "../../src/backends/wasm/runtime.ts";
 import { wasmFor } from "../../src/backends/wasm/wasm.ts";
-import { view } from "../../src/backends/wasm/workspace.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { storeFloat64, toFloat64 } from "../../src/tensor/cast.ts";
 import {
@@ -13,6 +12,7 @@ import {
   type FloatType,
   type TypedArray,
 } from "../../src/tensor/dtype.ts";
+import { view } from "../../src/tensor/memory.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
 const wasm = wasmFor(anyChoice);

@@ -4,7 +4,7 @@ import { instantiate } from "./instance.ts";
 import type { KernelPart } from "./link.ts";
 import { createRunner, getThreads, type Runner } from "./threads/parallel.ts";
 
-export { allocate, free } from "../../tensor/memory.ts";
+export { allocate, free, view } from "../../tensor/memory.ts";
 export { pointerOf } from "../../tensor/tensor.ts";
 export { getThreads, setThreads } from "./threads/parallel.ts";
 export { scratchBytes } from "./threads/participant.ts";

@@ -1,16 +1,7 @@
 import type { Plan } from "../../plan/plan.ts";
 import { toFloat64 } from "../../tensor/cast.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import {
-  type Affine,
-  type Backend,
-  type GradSums,
-  type Normalized,
-  type ParameterGrads,
-  type Statistics,
-  statisticsOf,
-} from "../backend.ts";
-import { reference } from "../reference/reference.ts";
+import type { Affine, Backend, GradSums, Normalized, ParameterGrads, Statistics } from "../backend.ts";
 import type { Choice } from "./choice.ts";
 import { computeOf, doubles, parameter } from "./operands.ts";
 import type { StatisticsAt, SumsAt } from "./request.ts";
@@ -19,7 +10,7 @@ import * as staged from "./staged.ts";
 import { copyOf, float64At, releaseAll, reserve } from "./workspace.ts";
 
 /**
- * WebAssembly kernels for the plans of a choice: float32 with float64 sums; float64 throughout for float64.
+ * WebAssembly kernels for the plans of a choice, of at least one element: float32 with float64 sums; float64 throughout for float64.
  */
 // @__NO_SIDE_EFFECTS__
 export function wasmFor({ shapes, shapeOf }: Choice): Backend {
@@ -28,12 +19,10 @@ export function wasmFor({ shapes, shapeOf }: Choice): Backend {
     name: "wasm",
 
     moments(plan, x) {
-      if (plan.size === 0) return reference.moments(plan, x);
       return inCall(() => forward(shapeOf, plan, x, 0, { weight: null, bias: null }, null).moments);
     },
 
     normalize(plan, x, statistics, affine, out) {
-      if (plan.size === 0) return;
       inCall(() => {
         const compute = computeOf(x);
         const weight = parameter(affine.weight, compute);
@@ -45,7 +34,6 @@ export function wasmFor({ shapes, shapeOf }: Choice): Backend {
     },
 
     gradSums(plan, x, dy, statistics, weight) {
-      if (plan.size === 0) return reference.gradSums(plan, x, dy, statistics, weight);
       return inCall(() => {
         const compute = computeOf(x);
         const needs = { fixed: false, parameters: true };
@@ -59,7 +47,6 @@ export function wasmFor({ shapes, shapeOf }: Choice): Backend {
     },
 
     gradInput(plan, x, dy, statistics, weight, sums, out) {
-      if (plan.size === 0) return;
       if (isSingle(plan) && sums !== null) {
         out.data.fill(0);
         return;
@@ -75,16 +62,10 @@ export function wasmFor({ shapes, shapeOf }: Choice): Backend {
     },
 
     forward(plan, x, eps, affine, out) {
-      if (plan.size === 0) {
-        const moments = reference.moments(plan, x);
-        return { moments, statistics: statisticsOf(moments, eps) };
-      }
       return inCall(() => forward(shapeOf, plan, x, eps, affine, out));
     },
 
     backward(plan, x, dy, statistics, weight, needs, out) {
-      if (plan.size === 0)
-        return needs.parameters ? reference.gradSums(plan, x, dy, statistics, weight) : null;
       // A value that is its own mean has no gradient; rounding would leave a rest of it, rstd being large.
       if (isSingle(plan) && !needs.fixed) {
         out.data.fill(0);

@@ -1,7 +1,7 @@
 import { allocate, free } from "../../../tensor/memory.ts";
 import { describe } from "../../../tensor/shape.ts";
 import type { Kernels } from "../instance.ts";
-import { kernelNames, mostArguments, mostThreads, scratchBytes } from "./participant.ts";
+import { mostArguments, mostThreads, scratchBytes } from "./participant.ts";
 import { availableThreads } from "./spawn.ts";
 import { createTeam, type Team } from "./team.ts";
 
@@ -63,7 +63,7 @@ export function createRunner(
   { patienceMilliseconds = defaultPatience }: { readonly patienceMilliseconds?: number } = {},
 ): Runner {
   const { exports } = kernels;
-  const known = new Map(kernelNames(exports).map((name, index) => [name, { index, run: exports[name] }]));
+  const known = new Map(Object.entries(exports).map(([name, run], index) => [name, { index, run }]));
   let team: Team | undefined;
   let scratch = 0;
   let scratchParts = 0;

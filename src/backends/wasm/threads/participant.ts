@@ -7,6 +7,9 @@ export const mostThreads = 64;
 /** Most arguments of a kernel before scratch, begin and end. */
 export const mostArguments = 60;
 
+/** How long a worker looks for the next call before it sleeps, and the caller for the last part. */
+export const spinMilliseconds = 0.04;
+
 /** Bytes of scratch that each part of a call has. */
 export const scratchBytes = 65536;
 
@@ -49,8 +52,6 @@ export interface WorkerStart {
   readonly control: number;
   /** Which part is this worker's own: 1 and up. */
   readonly index: number;
-  /** How long it looks for the next call before it sleeps. */
-  readonly spinMilliseconds: number;
 }
 
 /** A team as one of its threads sees it. */
@@ -58,6 +59,7 @@ export interface Participant {
   readonly control: Int32Array;
   readonly numbers: Float64Array;
   readonly message: Uint16Array;
+  /** In the order of the module's exports, which every instance shares. */
   readonly kernels: readonly WasmFunction[];
 }
 
@@ -77,15 +79,8 @@ export function participant(memory: WasmMemory, control: number, exports: WasmEx
     control: new Int32Array(memory.buffer, control, numbersOffset / 4),
     numbers: new Float64Array(memory.buffer, control + numbersOffset, firstArgumentNumber + mostArguments),
     message: new Uint16Array(memory.buffer, control + messageOffset, mostMessageLetters),
-    kernels: kernelNames(exports).map((name) => exports[name]),
+    kernels: Object.values(exports),
   };
-}
-
-/** Exports in an order that every instance of a module shares. */
-export function kernelNames(exports: WasmExports): string[] {
-  return Object.keys(exports)
-    .filter((name) => typeof exports[name] === "function")
-    .sort();
 }
 
 /** Makes a call known to the workers and returns its generation. */
@@ -170,7 +165,7 @@ export function serve(start: WorkerStart): void {
   let seen = 0;
   Atomics.add(control, readyWord, 1);
   for (;;) {
-    const generation = nextGeneration(control, seen, start.spinMilliseconds);
+    const generation = nextGeneration(control, seen);
     runParts(team, generation, start.index);
     seen = generation;
   }
@@ -220,7 +215,7 @@ function recordFailure({ control, message }: Participant, error: unknown): void 
   Atomics.store(control, failedWord, 1);
 }
 
-function nextGeneration(control: Int32Array, seen: number, spinMilliseconds: number): number {
+function nextGeneration(control: Int32Array, seen: number): number {
   const end = performance.now() + spinMilliseconds;
   do {
     for (let i = 0; i < 64; i++) {
