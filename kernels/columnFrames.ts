@@ -27,7 +27,7 @@ export function sliceOf<T>(): usize {
   return 32768 / sizeof<T>();
 }
 
-/** Element k of `from` to n columns of coefficient array k. */
+/** Element k of `from` to n columns, at least one, of coefficient array k. */
 // @ts-ignore: decorator
 @inline
 export function spread<T>(to: usize, column: usize, n: usize, S: usize, arrays: usize, from: usize): void {

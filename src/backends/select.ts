@@ -28,12 +28,12 @@ export function getBackend(): BackendName {
 }
 
 /** What {@link backendFor} chooses by. */
-export interface BackendChoice {
+export interface BackendChoice<Wasm extends Backend> {
   /** Undefined: the current one. */
   readonly backend: BackendName | undefined;
   readonly plan: Plan;
   /** The caller's, with the kernels that its plans need. */
-  readonly wasm: Backend;
+  readonly wasm: Wasm;
 }
 
 /**
@@ -41,7 +41,11 @@ export interface BackendChoice {
  *
  * @throws RangeError if there is no such backend
  */
-export function backendFor({ backend = current, plan, wasm }: BackendChoice): Backend {
+export function backendFor<Wasm extends Backend>({
+  backend = current,
+  plan,
+  wasm,
+}: BackendChoice<Wasm>): Wasm | typeof reference {
   checkBackend(backend, "setBackend");
   return backend === "wasm" && plan.size > 0 ? wasm : reference;
 }

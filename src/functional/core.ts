@@ -147,11 +147,7 @@ function forwardBy(backend: Backend, { plan, x, weight, bias }: Request, eps: nu
 
 function backwardBy(saved: Saved, dy: Tensor, needs: GradNeeds, dx: Tensor): ParameterGrads | null {
   const { plan, x, weight, statistics, backend } = saved;
-  if (backend.backward !== undefined) return backend.backward(plan, x, dy, statistics, weight, needs, dx);
-  const needsSums = !needs.fixed || needs.parameters;
-  const sums = needsSums ? backend.gradSums(plan, x, dy, statistics, weight) : null;
-  backend.gradInput(plan, x, dy, statistics, weight, needs.fixed ? null : sums, dx);
-  return sums;
+  return backend.backward(plan, x, dy, statistics, weight, needs, dx);
 }
 
 /** dy as a tensor of x's shape. */
