@@ -27,11 +27,16 @@ export function sliceOf<T>(): usize {
   return 32768 / sizeof<T>();
 }
 
-/** Element k of `from` to n columns of coefficient array k. */
+/** Element k of `from` to n columns, at least one, of coefficient array k. */
 // @ts-ignore: decorator
 @inline
 export function spread<T>(to: usize, column: usize, n: usize, S: usize, arrays: usize, from: usize): void {
-  for (let k: usize = 0; k < arrays; k++) spreadValue<T>(to + k * S * sizeof<T>(), column, n, S, 1, load<T>(from + k * sizeof<T>()));
+  for (let k: usize = 0; k < arrays; k++) {
+    const value = load<T>(from + k * sizeof<T>());
+    const first = to + (k * S + column) * sizeof<T>();
+    store<T>(first, value);
+    for (let j: usize = 1; j < n; j++) store<T>(first + j * sizeof<T>(), value);
+  }
 }
 
 /** `value` to n columns from `column` on, in each fold. */

@@ -1,6 +1,6 @@
 // Takes a build of the kernels apart by function, so that a bundle holds those that its layers run; src/backends/wasm/link.ts
 // puts the module together again.
-import { lettersOf } from "./letters.mjs";
+import { frequentBytes, lettersOf } from "./letters.mjs";
 
 const codeSection = 10;
 
@@ -79,6 +79,16 @@ function reachOf(functions) {
   );
 }
 
+/** The runs of consecutive numbers of a rising list: first and end of each. */
+function runsOf(numbers) {
+  const runs = [];
+  for (const number of numbers) {
+    if (runs.at(-1) === number) runs[runs.length - 1]++;
+    else runs.push(number, number + 1);
+  }
+  return runs;
+}
+
 /** A module of TypeScript with the parts of a build, for each loop shape those that it needs. */
 export function partsModule(bytes, wat, sharedFlagOffset, folder) {
   const { at, bodies } = codeOf(bytes);
@@ -94,9 +104,11 @@ export function partsModule(bytes, wat, sharedFlagOffset, folder) {
     part.bodies.push(...bodies[index]);
     parts.set(name, part);
   });
+  const frequent = frequentBytes(bytes);
+  const quoted = (some) => JSON.stringify(lettersOf(some, frequent));
   const lines = [...parts].map(
     ([name, part]) =>
-      `const ${name}Part: KernelPart = { functions: ${JSON.stringify(part.functions)}, bodies: ${JSON.stringify(lettersOf(part.bodies))} };`,
+      `const ${name}Part: KernelPart = { functions: ${JSON.stringify(runsOf(part.functions))}, bodies: ${quoted(part.bodies)} };`,
   );
   for (const shape of ["all", ...Object.keys(shapes)]) {
     const names = [...parts].filter(([, { users }]) => users.includes(shape)).map(([name]) => `${name}Part`);
@@ -111,8 +123,9 @@ export function partsModule(bytes, wat, sharedFlagOffset, folder) {
 /** The build without its functions' bodies. */
 export const frame: KernelFrame = {
   functionCount: ${bodies.length},
+  frequent: "${frequent}",
   sharedFlagOffset: ${sharedFlagOffset},
-  head: ${JSON.stringify(lettersOf(bytes.subarray(0, at)))},
+  head: ${quoted(bytes.subarray(0, at))},
 };
 
 ${lines.join("\n")}

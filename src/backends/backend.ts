@@ -56,6 +56,25 @@ export interface Backend {
   moments(plan: Plan, x: Tensor): Moments;
   /** out = (x - mean) * rstd * weight + bias. */
   normalize(plan: Plan, x: Tensor, statistics: Statistics, affine: Affine, out: Tensor): void;
+  /** `moments`, `statisticsOf` and `normalize` in one, so that x is read while it is in cache. */
+  forward?(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor): Normalized;
+  /**
+   * out = rstd * (g - mean(g) - xhat * mean(g * xhat)), without the mean terms where the statistics were fixed; and the
+   * gradients of weight and bias, null where they are not needed.
+   */
+  backward(
+    plan: Plan,
+    x: Tensor,
+    dy: Tensor,
+    statistics: Statistics,
+    weight: Tensor | null,
+    needs: GradNeeds,
+    out: Tensor,
+  ): ParameterGrads | null;
+}
+
+/** A backend whose backward can be taken in two steps, so that the sums of several ranks are merged between them. */
+export interface SteppedBackend extends Backend {
   /** The sums over dy and dy * xhat. */
   gradSums(plan: Plan, x: Tensor, dy: Tensor, statistics: Statistics, weight: Tensor | null): GradSums;
   /**
@@ -71,18 +90,6 @@ export interface Backend {
     sums: GradSums | null,
     out: Tensor,
   ): void;
-  /** `moments`, `statisticsOf` and `normalize` in one, so that x is read while it is in cache. */
-  forward?(plan: Plan, x: Tensor, eps: number, affine: Affine, out: Tensor): Normalized;
-  /** `gradSums` and `gradInput` in one; null where the gradients of the parameters are not needed. */
-  backward?(
-    plan: Plan,
-    x: Tensor,
-    dy: Tensor,
-    statistics: Statistics,
-    weight: Tensor | null,
-    needs: GradNeeds,
-    out: Tensor,
-  ): ParameterGrads | null;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Plan } from "../plan/plan.ts";
 import { describe } from "../tensor/shape.ts";
 import type { Backend } from "./backend.ts";
 import { reference } from "./reference/reference.ts";
@@ -26,14 +27,27 @@ export function getBackend(): BackendName {
   return current;
 }
 
+/** What {@link backendFor} chooses by. */
+export interface BackendChoice<Wasm extends Backend> {
+  /** Undefined: the current one. */
+  readonly backend: BackendName | undefined;
+  readonly plan: Plan;
+  /** The caller's, with the kernels that its plans need. */
+  readonly wasm: Wasm;
+}
+
 /**
- * The backend of that name, the current one for undefined; `wasm` is the caller's, with the kernels that its plans need.
+ * The backend of that name; for a plan without elements the reference, so that kernels see at least one.
  *
  * @throws RangeError if there is no such backend
  */
-export function backendNamed(name: BackendName | undefined, wasm: Backend): Backend {
-  if (name !== undefined) checkBackend(name, "setBackend");
-  return (name ?? current) === "wasm" ? wasm : reference;
+export function backendFor<Wasm extends Backend>({
+  backend = current,
+  plan,
+  wasm,
+}: BackendChoice<Wasm>): Wasm | typeof reference {
+  checkBackend(backend, "setBackend");
+  return backend === "wasm" && plan.size > 0 ? wasm : reference;
 }
 
 /**

@@ -1,5 +1,13 @@
-import { type GradSums, type ParameterGrads, type Statistics, statisticsOf } from "../backends/backend.ts";
-import { backendNamed } from "../backends/select.ts";
+import {
+  type GradSums,
+  type ParameterGrads,
+  type Statistics,
+  type SteppedBackend,
+  statisticsOf,
+} from "../backends/backend.ts";
+import { backendFor } from "../backends/select.ts";
+import { pooledChoice } from "../backends/wasm/choice.ts";
+import { wasmStepsFor } from "../backends/wasm/steps.ts";
 import { finiteNumber } from "../functional/checks.ts";
 import { outputFor, type Request, type Saved, savedFrom } from "../functional/core.ts";
 import type { Moments } from "../plan/moments.ts";
@@ -18,6 +26,8 @@ import {
 } from "./reduction.ts";
 import { type Samples, samplesOf, slabsOf } from "./slabs.ts";
 
+const wasm = /* @__PURE__ */ wasmStepsFor(pooledChoice);
+
 /** A rank's place, and how the samples were spread in the step before. */
 export interface Place {
   readonly rank: number;
@@ -25,12 +35,17 @@ export interface Place {
   readonly before?: Spread | undefined;
 }
 
+/** What backward needs of a forward. */
+export interface SyncSaved extends Saved {
+  readonly backend: SteppedBackend;
+}
+
 /** A normalized batch, and what its backward needs. */
 export interface SyncForward {
   readonly y: Tensor;
   /** The moments over all ranks. */
   readonly moments: Moments;
-  readonly saved: Saved;
+  readonly saved: SyncSaved;
   readonly spread: Spread;
 }
 
@@ -41,7 +56,7 @@ export interface SyncForward {
  */
 export function* syncForward(request: Request, place: Place): Rounds<SyncForward> {
   const { who, plan, x } = request;
-  const backend = backendNamed(request.backend, request.wasm);
+  const backend = backendFor({ ...request, wasm });
   const y = outputFor(who, "out", x, request.out);
   const eps = finiteNumber(who, "eps", request.eps);
   const geometry = samplesOf(plan, x.shape);
@@ -59,7 +74,7 @@ export function* syncForward(request: Request, place: Place): Rounds<SyncForward
   const moments = all ?? { count: 0, mean: new Float64Array(plan.group), m2: new Float64Array(plan.group) };
   const statistics = statisticsOf(moments, eps);
   backend.normalize(plan, x, statistics, request, y);
-  return { y, moments, saved: savedFrom(request, statistics, false, backend), spread };
+  return { y, moments, saved: { ...savedFrom(request, statistics, false, backend), backend }, spread };
 }
 
 /**
@@ -69,7 +84,7 @@ export function* syncForward(request: Request, place: Place): Rounds<SyncForward
  * @returns the sums over this rank's samples: dWeight and dBias
  */
 export function* syncBackward(
-  { plan, x, weight, statistics, backend }: Saved,
+  { plan, x, weight, statistics, backend }: SyncSaved,
   dy: Tensor,
   dx: Tensor,
   rank: number,

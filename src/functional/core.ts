@@ -6,7 +6,7 @@ import {
   type Statistics,
   statisticsOf,
 } from "../backends/backend.ts";
-import { type BackendName, backendNamed } from "../backends/select.ts";
+import { type BackendName, backendFor } from "../backends/select.ts";
 import type { Moments } from "../plan/moments.ts";
 import type { Plan } from "../plan/plan.ts";
 import { storeFloat64, toFloat64 } from "../tensor/cast.ts";
@@ -79,7 +79,7 @@ export interface BatchForward extends Forward {
 
 /** Moments of the input itself: `xhat = (x - mean) / sqrt(variance + eps)`. */
 export function normalizeByBatch(request: Request): BatchForward {
-  const backend = backendNamed(request.backend, request.wasm);
+  const backend = backendFor(request);
   const y = outputFor(request.who, "out", request.x, request.out);
   const eps = finiteNumber(request.who, "eps", request.eps);
   const { moments, statistics } = forwardBy(backend, request, eps, y);
@@ -89,7 +89,7 @@ export function normalizeByBatch(request: Request): BatchForward {
 
 /** Given statistics, one mean and variance for each of the plan's: `xhat = (x - mean) / sqrt(variance + eps)`. */
 export function normalizeByFixed(request: Request, mean: Tensor, variance: Tensor): Forward {
-  const backend = backendNamed(request.backend, request.wasm);
+  const backend = backendFor(request);
   const y = outputFor(request.who, "out", request.x, request.out);
   const statistics = fixedStatistics(request, mean, variance);
   backend.normalize(request.plan, request.x, statistics, request, y);
@@ -99,7 +99,7 @@ export function normalizeByFixed(request: Request, mean: Tensor, variance: Tenso
 
 /** What backward needs, without a forward: the moments are taken of x again. */
 export function saveByBatch(request: Request): Saved {
-  const backend = backendNamed(request.backend, request.wasm);
+  const backend = backendFor(request);
   const eps = finiteNumber(request.who, "eps", request.eps);
   const statistics = statisticsOf(backend.moments(request.plan, request.x), eps);
   return savedFrom(request, statistics, false, backend);
@@ -107,12 +107,7 @@ export function saveByBatch(request: Request): Saved {
 
 /** What backward needs, without a forward, where the statistics are given. */
 export function saveByFixed(request: Request, mean: Tensor, variance: Tensor): Saved {
-  return savedFrom(
-    request,
-    fixedStatistics(request, mean, variance),
-    true,
-    backendNamed(request.backend, request.wasm),
-  );
+  return savedFrom(request, fixedStatistics(request, mean, variance), true, backendFor(request));
 }
 
 /**
@@ -152,11 +147,7 @@ function forwardBy(backend: Backend, { plan, x, weight, bias }: Request, eps: nu
 
 function backwardBy(saved: Saved, dy: Tensor, needs: GradNeeds, dx: Tensor): ParameterGrads | null {
   const { plan, x, weight, statistics, backend } = saved;
-  if (backend.backward !== undefined) return backend.backward(plan, x, dy, statistics, weight, needs, dx);
-  const needsSums = !needs.fixed || needs.parameters;
-  const sums = needsSums ? backend.gradSums(plan, x, dy, statistics, weight) : null;
-  backend.gradInput(plan, x, dy, statistics, weight, needs.fixed ? null : sums, dx);
-  return sums;
+  return backend.backward(plan, x, dy, statistics, weight, needs, dx);
 }
 
 /** dy as a tensor of x's shape. */

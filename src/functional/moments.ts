@@ -1,4 +1,4 @@
-import { backendNamed } from "../backends/select.ts";
+import { backendFor } from "../backends/select.ts";
 import { anyChoice } from "../backends/wasm/choice.ts";
 import { wasmFor } from "../backends/wasm/wasm.ts";
 import { varianceOf } from "../plan/moments.ts";
@@ -49,7 +49,7 @@ export function moments(
     reduced: axes.map((_, place) => kept.length + place),
     affine: [],
   });
-  const taken = backendNamed(undefined, wasm).moments(plan, moved);
+  const taken = backendFor({ backend: undefined, plan, wasm }).moments(plan, moved);
   const shape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   return {
     count: taken.count,

@@ -1,9 +1,9 @@
-import { integerFrom, withDefaults } from "../functional/checks.ts";
+import { finiteNumber, integerFrom, withDefaults } from "../functional/checks.ts";
 import type { Forward } from "../functional/core.ts";
 import { groupNormForward } from "../functional/groupNorm.ts";
 import { shapeText } from "../tensor/shape.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
-import { channelAxisOf, checkedEps, Layer, type LayerOptions, type Layout } from "./layer.ts";
+import { channelAxisOf, Layer, type LayerOptions, type Layout } from "./layer.ts";
 import { pythonValue } from "./python.ts";
 
 /** Options of {@link GroupNorm}. */
@@ -56,7 +56,7 @@ export class GroupNorm extends Layer {
         `${who}: num_channels (${numChannels}) must be divisible by num_groups (${numGroups})`,
       );
     }
-    this.eps = checkedEps(who, full.eps);
+    this.eps = finiteNumber(who, "eps", full.eps);
     this.affine = full.affine;
     this.layout = full.layout;
     this.#channelAxis = channelAxisOf(who, full.layout);

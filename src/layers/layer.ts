@@ -1,5 +1,4 @@
 import { type BackendName, checkBackend } from "../backends/select.ts";
-import { finiteNumber } from "../functional/checks.ts";
 import type { Backward, Forward } from "../functional/core.ts";
 import { storeFloat64 } from "../tensor/cast.ts";
 import { type FloatType, isDType, isFloatType } from "../tensor/dtype.ts";
@@ -200,11 +199,6 @@ export function channelAxisOf(who: string, layout: Layout): number {
   throw new RangeError(
     `${who}: expected layout "channels-first" or "channels-last", got ${describe(layout)}`,
   );
-}
-
-/** eps as a layer takes it. */
-export function checkedEps(who: string, eps: number): number {
-  return finiteNumber(who, "eps", eps);
 }
 
 function refusalAfterInPlace(who: string): Backward {

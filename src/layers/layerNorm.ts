@@ -1,10 +1,10 @@
-import { withDefaults } from "../functional/checks.ts";
+import { finiteNumber, withDefaults } from "../functional/checks.ts";
 import type { Forward } from "../functional/core.ts";
 import { layerNormForward } from "../functional/layerNorm.ts";
 import { normalizedShapeOf } from "../functional/trailing.ts";
 import { shapeText } from "../tensor/shape.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
-import { checkedEps, Layer, type LayerOptions } from "./layer.ts";
+import { Layer, type LayerOptions } from "./layer.ts";
 import { pythonValue } from "./python.ts";
 
 /** Options of {@link LayerNorm}. */
@@ -46,7 +46,7 @@ export class LayerNorm extends Layer {
     const full = withDefaults(who, defaults, options);
     super(who, full);
     this.normalizedShape = normalizedShapeOf(who, normalizedShape);
-    this.eps = checkedEps(who, full.eps);
+    this.eps = finiteNumber(who, "eps", full.eps);
     this.elementwiseAffine = full.elementwiseAffine;
     this.makeParameters(this.normalizedShape, full.elementwiseAffine, full.elementwiseAffine && full.bias);
   }

@@ -1,10 +1,10 @@
-import { withDefaults } from "../functional/checks.ts";
+import { finiteNumber, withDefaults } from "../functional/checks.ts";
 import type { Forward } from "../functional/core.ts";
 import { rmsNormForward } from "../functional/rmsNorm.ts";
 import { normalizedShapeOf } from "../functional/trailing.ts";
 import { shapeText } from "../tensor/shape.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
-import { checkedEps, Layer, type LayerOptions } from "./layer.ts";
+import { Layer, type LayerOptions } from "./layer.ts";
 import { pythonValue } from "./python.ts";
 
 /** Options of {@link RMSNorm}. */
@@ -43,7 +43,7 @@ export class RMSNorm extends Layer {
     const full = withDefaults(who, defaults, options);
     super(who, full);
     this.normalizedShape = normalizedShapeOf(who, normalizedShape);
-    this.eps = full.eps === null ? null : checkedEps(who, full.eps);
+    this.eps = full.eps === null ? null : finiteNumber(who, "eps", full.eps);
     this.elementwiseAffine = full.elementwiseAffine;
     this.makeParameters(this.normalizedShape, full.elementwiseAffine, false);
   }

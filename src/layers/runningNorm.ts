@@ -2,15 +2,7 @@ import { finiteNumber, integerFrom } from "../functional/checks.ts";
 import type { StatisticsKind } from "../plan/exactStatistics.ts";
 import { sameShape, sizeOf } from "../tensor/shape.ts";
 import { type Tensor, type TensorLike, wrap, zerosInArray } from "../tensor/tensor.ts";
-import {
-  type CallOptions,
-  channelAxisOf,
-  checkedEps,
-  fill,
-  Layer,
-  type LayerOptions,
-  type Layout,
-} from "./layer.ts";
+import { type CallOptions, channelAxisOf, fill, Layer, type LayerOptions, type Layout } from "./layer.ts";
 import { pythonValue } from "./python.ts";
 import {
   entriesUnder,
@@ -60,7 +52,7 @@ export abstract class RunningNorm extends Layer {
 
   constructor(who: string, numFeatures: number | null, options: FullRunningNormOptions) {
     super(who, options);
-    this.eps = checkedEps(who, options.eps);
+    this.eps = finiteNumber(who, "eps", options.eps);
     this.momentum = options.momentum === null ? null : finiteNumber(who, "momentum", options.momentum);
     this.affine = options.affine;
     this.layout = options.layout;

@@ -5,7 +5,7 @@ import { instanceNormForward } from "../functional/instanceNorm.ts";
 import { layerNormForward } from "../functional/layerNorm.ts";
 import { localResponseNormForward } from "../functional/localResponseNorm.ts";
 import { normalizedShapeOf } from "../functional/trailing.ts";
-import { checkedEps, Layer, type LayerOptions } from "../layers/layer.ts";
+import { Layer, type LayerOptions } from "../layers/layer.ts";
 import { pythonValue } from "../layers/python.ts";
 import { describe, frontAxis, shapeText } from "../tensor/shape.ts";
 import type { Tensor, TensorLike } from "../tensor/tensor.ts";
@@ -27,7 +27,7 @@ abstract class AffineNorm extends Layer {
   constructor(who: string, parameterShape: readonly number[], options: AffineNormOptions) {
     const full = withDefaults(who, defaults, options);
     super(who, full);
-    this.eps = checkedEps(who, full.eps);
+    this.eps = finiteNumber(who, "eps", full.eps);
     this.affine = full.affine;
     this.makeParameters(parameterShape, full.affine, full.affine);
   }

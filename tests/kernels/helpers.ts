@@ -3,8 +3,7 @@ import { statisticsOf } from "../../src/backends/backend.ts";
 import { reference } from "../../src/backends/reference/reference.ts";
 import { anyChoice } from "../../src/backends/wasm/choice.ts";
 import { allocate, free, setThreads } from "../../src/backends/wasm/runtime.ts";
-import { wasmFor } from "../../src/backends/wasm/wasm.ts";
-import { view } from "../../src/backends/wasm/workspace.ts";
+import { wasmStepsFor } from "../../src/backends/wasm/steps.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { storeFloat64, toFloat64 } from "../../src/tensor/cast.ts";
 import {
@@ -13,9 +12,10 @@ import {
   type FloatType,
   type TypedArray,
 } from "../../src/tensor/dtype.ts";
+import { view } from "../../src/tensor/memory.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
-const wasm = wasmFor(anyChoice);
+const wasm = wasmStepsFor(anyChoice);
 
 /** Elements on both sides of a guarded buffer; larger than any overshoot of a kernel unrolled by 4 vectors. */
 const guardElements = 24;
@@ -143,8 +143,8 @@ export function byKernels(given: Case, offset = 0, threads = 1): Results {
   const bias = given.bias && plain(given.bias, dtype);
   const { moments, statistics } = wasm.forward!(plan, x, eps, { weight, bias }, y);
   const needs = { fixed: false, parameters: true };
-  const grads = wasm.backward!(plan, x, dy, statistics, weight, needs, dx);
-  wasm.backward!(plan, x, dy, statistics, weight, { fixed: true, parameters: false }, fixedDx);
+  const grads = wasm.backward(plan, x, dy, statistics, weight, needs, dx);
+  wasm.backward(plan, x, dy, statistics, weight, { fixed: true, parameters: false }, fixedDx);
 
   expectSame(wasm.moments(plan, x), moments);
   wasm.normalize(plan, x, statistics, { weight, bias }, out);

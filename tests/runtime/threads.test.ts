@@ -8,7 +8,7 @@ import {
   type Runner,
   setThreads,
 } from "../../src/backends/wasm/threads/parallel.ts";
-import { boundary } from "../../src/backends/wasm/threads/participant.ts";
+import { boundary, scratchBytes } from "../../src/backends/wasm/threads/participant.ts";
 import { allocate, free, isMemoryShared, kernelMemory, memoryUsage, view } from "../../src/tensor/memory.ts";
 import * as binary from "../fixtures/kernels/binary/kernels.ts";
 
@@ -37,18 +37,15 @@ afterEach(() => setThreads(2));
 afterAll(() => runner.close());
 
 describe("splitting", () => {
-  it("covers every item once, at multiples of the alignment", () => {
+  it("covers every item once", () => {
     for (const total of [1, 2, 5, 63, 64, 65, 1000]) {
       for (const parts of [1, 2, 3, 7, 64]) {
-        for (const align of [1, 4, 16]) {
-          const bounds = Array.from({ length: parts + 1 }, (_, part) => boundary(total, parts, part, align));
-          expect(bounds[0]).toBe(0);
-          expect(bounds[parts]).toBe(total);
-          bounds.slice(1).forEach((bound, i) => {
-            expect(bound).toBeGreaterThanOrEqual(bounds[i]);
-          });
-          expect(bounds.slice(0, -1).every((bound) => bound % align === 0)).toBe(true);
-        }
+        const bounds = Array.from({ length: parts + 1 }, (_, part) => boundary(total, parts, part));
+        expect(bounds[0]).toBe(0);
+        expect(bounds[parts]).toBe(total);
+        bounds.slice(1).forEach((bound, i) => {
+          expect(bound).toBeGreaterThanOrEqual(bounds[i]);
+        });
       }
     }
   });
@@ -61,7 +58,7 @@ describe("threads", () => {
     for (let round = 0; round < 20; round++) {
       view("float32", y, items).fill(0);
       view("float64", sums, blocks).fill(0);
-      runner.parallel("scaleShift", [x, y, 1.5, -2], items, { align: 16 });
+      runner.parallel("scaleShift", [x, y, 1.5, -2], items);
       runner.parallel("sumBlocks", [x, sums, blockLength, items], blocks);
       const input = view("float32", x, items);
       const wrong = view("float32", y, items).findIndex(
@@ -78,11 +75,10 @@ describe("threads", () => {
     }
   });
 
-  it("gives each part a scratch of its own, at a multiple of 64, as large as asked for", async () => {
+  it("gives each part a scratch of its own, at a multiple of 64", async () => {
     setThreads(4);
     await runner.whenReady();
-    const scratchBytes = 100_001;
-    runner.parallel("whoComputes", [y], items, { scratchBytes });
+    runner.parallel("whoComputes", [y], items);
     const addresses = [...new Set(view("uint32", y, items))].sort((a, b) => a - b);
     expect(addresses).toHaveLength(4);
     addresses.forEach((address, i) => {
@@ -105,7 +101,7 @@ describe("threads", () => {
 
   it("keeps small calls on one thread", () => {
     setThreads(4);
-    runner.parallel("whoComputes", [y], 1000, { work: 1000 });
+    runner.parallel("whoComputes", [y], 1000, 1000);
     expect(new Set(view("uint32", y, 1000)).size).toBe(1);
   });
 

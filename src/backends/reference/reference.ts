@@ -1,14 +1,14 @@
 import type { Plan } from "../../plan/plan.ts";
 import { storeFloat64, toFloat64 } from "../../tensor/cast.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Backend } from "../backend.ts";
+import type { SteppedBackend } from "../backend.ts";
 
 /**
  * Plain float64 loops: the definition of correct.
  *
  * Inputs of every dtype are widened to float64 (exactly), and results are rounded once, at the end.
  */
-export const reference: Backend = {
+export const reference: SteppedBackend = {
   name: "reference",
 
   moments(plan, x) {
@@ -45,6 +45,12 @@ export const reference: Backend = {
       for (let i = start; i < end; i++) y[i] = (values[i] - mean[statistic]) * rstd[statistic] * w + b;
     });
     storeFloat64(y, out.data, out.dtype);
+  },
+
+  backward(plan, x, dy, statistics, weight, { fixed, parameters }, out) {
+    const sums = fixed && !parameters ? null : reference.gradSums(plan, x, dy, statistics, weight);
+    reference.gradInput(plan, x, dy, statistics, weight, fixed ? null : sums, out);
+    return sums;
   },
 
   gradSums(plan, x, dy, { mean, rstd }, weight) {

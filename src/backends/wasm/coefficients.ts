@@ -2,8 +2,8 @@ import type { Plan } from "../../plan/plan.ts";
 import { type Compute, elementBytes } from "./operands.ts";
 import type { BackwardCall, GradInputCall, SumsAt } from "./request.ts";
 import { flag } from "./request.ts";
-import { parallel } from "./runtime.ts";
-import { float64At, reserve, view } from "./workspace.ts";
+import { parallel, view } from "./runtime.ts";
+import { float64At, reserve } from "./workspace.ts";
 
 /** Where a backward's pairs sum(dy), sum(dy * xhat) go: float64 [batch, group, channel, 2]. */
 export function pairsFor(plan: Plan): number {

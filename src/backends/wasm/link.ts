@@ -1,7 +1,8 @@
-import { bytesOfLetters } from "./letters.ts";
+import { letterReader } from "./letters.ts";
 
 /** Functions that the same loop shapes need: their places in the module, and their bodies one after the other, as letters. */
 export interface KernelPart {
+  /** First and end of each run of places. */
   readonly functions: readonly number[];
   readonly bodies: string;
 }
@@ -9,6 +10,8 @@ export interface KernelPart {
 /** A build of kernels without its functions' bodies (scripts/kernel-parts.mjs). */
 export interface KernelFrame {
   readonly functionCount: number;
+  /** Which bytes are one letter (letters.ts). */
+  readonly frequent: string;
   /** The byte of the head that is 1 for an unshared memory and 3 for a shared one. */
   readonly sharedFlagOffset: number;
   /** What comes before the code, as letters: types, import of the memory, exports. */
@@ -22,17 +25,20 @@ const absent = new Uint8Array([3, 0, 0, 11]);
 
 /** The module with these parts; a call of a function of another part traps. */
 export function link(frame: KernelFrame, parts: Iterable<KernelPart>, isShared: boolean): Uint8Array {
+  const bytesOf = letterReader(frame.frequent);
   const bodies = new Array<Uint8Array>(frame.functionCount).fill(absent);
-  for (const part of parts) {
-    const bytes = bytesOfLetters(part.bodies);
+  for (const { functions, bodies: text } of parts) {
+    const bytes = bytesOf(text);
     let at = 0;
-    for (const index of part.functions) {
-      const end = bodyEnd(bytes, at);
-      bodies[index] = bytes.subarray(at, end);
-      at = end;
+    for (let run = 0; run < functions.length; run += 2) {
+      for (let index = functions[run]; index < functions[run + 1]; index++) {
+        const end = bodyEnd(bytes, at);
+        bodies[index] = bytes.subarray(at, end);
+        at = end;
+      }
     }
   }
-  const head = bytesOfLetters(frame.head);
+  const head = bytesOf(frame.head);
   // The builds for shared and unshared memory differ in this byte alone, which the build checks.
   head[frame.sharedFlagOffset] = isShared ? 3 : 1;
   const count = leb(frame.functionCount);

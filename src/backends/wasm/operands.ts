@@ -1,19 +1,21 @@
 import { toFloat64 } from "../../tensor/cast.ts";
-import type { FloatType } from "../../tensor/dtype.ts";
+import type { DType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { copyElements } from "./copy.ts";
-import { parallel, pointerOf } from "./runtime.ts";
-import { heapOf, reserve, view } from "./workspace.ts";
+import { parallel, pointerOf, view } from "./runtime.ts";
+import { heapOf, reserve } from "./workspace.ts";
 
 /** The element type that kernels compute in, by the ending of their names. */
 export type Compute = "F32" | "F64";
 
-const widenings: Readonly<Partial<Record<FloatType, string>>> = {
+/** Kernels that widen 16-bit elements to float32. */
+export const widenings: Readonly<Partial<Record<DType, string>>> = {
   float16: "widenHalf",
   bfloat16: "widenBfloat",
 };
 
-const narrowings: Readonly<Partial<Record<FloatType, string>>> = {
+/** Kernels that round float32 to 16-bit elements. */
+export const narrowings: Readonly<Partial<Record<DType, string>>> = {
   float16: "narrowHalf",
   bfloat16: "narrowBfloat",
 };

@@ -4,9 +4,10 @@ import { instantiate } from "./instance.ts";
 import type { KernelPart } from "./link.ts";
 import { createRunner, getThreads, type Runner } from "./threads/parallel.ts";
 
-export { allocate, free } from "../../tensor/memory.ts";
+export { allocate, free, view } from "../../tensor/memory.ts";
 export { pointerOf } from "../../tensor/tensor.ts";
-export { getThreads, leastScratchBytes as scratchBytes, setThreads } from "./threads/parallel.ts";
+export { getThreads, setThreads } from "./threads/parallel.ts";
+export { scratchBytes } from "./threads/participant.ts";
 
 let runner: Runner | undefined;
 const provided = /* @__PURE__ */ new Set<KernelPart>(all);
@@ -19,7 +20,7 @@ export function provide(parts: readonly KernelPart[]): void {
 
 /** Runs a kernel over [0, items), on as many threads as `work`, the number of elements touched, is worth. */
 export function parallel(kernel: string, args: readonly number[], items: number, work: number = items): void {
-  currentRunner().parallel(kernel, args, items, { work });
+  currentRunner().parallel(kernel, args, items, work);
 }
 
 /** Threads that `parallel` uses at most. */

@@ -2,6 +2,7 @@ import { bytesPerElement, type DType } from "../../tensor/dtype.ts";
 import { allocate, free } from "../../tensor/memory.ts";
 import { pointerOf, type Tensor } from "../../tensor/tensor.ts";
 import { copyElements } from "./copy.ts";
+import { narrowings, widenings } from "./operands.ts";
 import { parallel } from "./runtime.ts";
 import { heapOf } from "./workspace.ts";
 
@@ -26,16 +27,6 @@ export interface Operand {
   /** Where an update's result goes instead: the kernel works in place on a copy, which spares the cache a block. */
   readonly into?: Tensor<DType>;
 }
-
-const widenings: Readonly<Partial<Record<DType, string>>> = {
-  float16: "widenHalf",
-  bfloat16: "widenBfloat",
-};
-
-const narrowings: Readonly<Partial<Record<DType, string>>> = {
-  float16: "narrowHalf",
-  bfloat16: "narrowBfloat",
-};
 
 /** Whether kernels cannot take a tensor from where it is: an array of JavaScript's, or of 16-bit elements. */
 export function needsStage(tensor: Tensor<DType>): boolean {

@@ -1,25 +1,15 @@
 import type { Plan } from "../../plan/plan.ts";
-import { toFloat64 } from "../../tensor/cast.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import {
-  type Affine,
-  type Backend,
-  type GradSums,
-  type Normalized,
-  type ParameterGrads,
-  type Statistics,
-  statisticsOf,
-} from "../backend.ts";
-import { reference } from "../reference/reference.ts";
+import type { Affine, Backend, Normalized, ParameterGrads, Statistics } from "../backend.ts";
 import type { Choice } from "./choice.ts";
 import { computeOf, doubles, parameter } from "./operands.ts";
 import type { StatisticsAt, SumsAt } from "./request.ts";
 import { provide } from "./runtime.ts";
 import * as staged from "./staged.ts";
-import { copyOf, float64At, releaseAll, reserve } from "./workspace.ts";
+import { copyOf, releaseAll, reserve } from "./workspace.ts";
 
 /**
- * WebAssembly kernels for the plans of a choice: float32 with float64 sums; float64 throughout for float64.
+ * WebAssembly kernels for the plans of a choice, of at least one element: float32 with float64 sums; float64 throughout for float64.
  */
 // @__NO_SIDE_EFFECTS__
 export function wasmFor({ shapes, shapeOf }: Choice): Backend {
@@ -28,12 +18,10 @@ export function wasmFor({ shapes, shapeOf }: Choice): Backend {
     name: "wasm",
 
     moments(plan, x) {
-      if (plan.size === 0) return reference.moments(plan, x);
       return inCall(() => forward(shapeOf, plan, x, 0, { weight: null, bias: null }, null).moments);
     },
 
     normalize(plan, x, statistics, affine, out) {
-      if (plan.size === 0) return;
       inCall(() => {
         const compute = computeOf(x);
         const weight = parameter(affine.weight, compute);
@@ -44,66 +32,28 @@ export function wasmFor({ shapes, shapeOf }: Choice): Backend {
       });
     },
 
-    gradSums(plan, x, dy, statistics, weight) {
-      if (plan.size === 0) return reference.gradSums(plan, x, dy, statistics, weight);
-      return inCall(() => {
-        const compute = computeOf(x);
-        const needs = { fixed: false, parameters: true };
-        const call = {
-          ...{ plan, compute, weight: parameter(weight, compute) },
-          ...{ ...statisticsAt(statistics), ...needs },
-        };
-        const sums = staged.backward(shapeOf(plan, compute), call, x, dy, null);
-        return { ...parameterGrads(plan, sums), ...statisticSums(plan, sums, weight) };
-      });
-    },
-
-    gradInput(plan, x, dy, statistics, weight, sums, out) {
-      if (plan.size === 0) return;
-      if (isSingle(plan) && sums !== null) {
-        out.data.fill(0);
-        return;
-      }
-      inCall(() => {
-        const compute = computeOf(x);
-        const call = {
-          ...{ plan, compute, weight: parameter(weight, compute), ...statisticsAt(statistics) },
-          sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
-        };
-        staged.gradInput(shapeOf(plan, compute), call, x, dy, out);
-      });
-    },
-
     forward(plan, x, eps, affine, out) {
-      if (plan.size === 0) {
-        const moments = reference.moments(plan, x);
-        return { moments, statistics: statisticsOf(moments, eps) };
-      }
       return inCall(() => forward(shapeOf, plan, x, eps, affine, out));
     },
 
-    backward(plan, x, dy, statistics, weight, needs, out) {
-      if (plan.size === 0)
-        return needs.parameters ? reference.gradSums(plan, x, dy, statistics, weight) : null;
+    backward(plan, x, dy, statistics, weight, { fixed, parameters }, out) {
       // A value that is its own mean has no gradient; rounding would leave a rest of it, rstd being large.
-      if (isSingle(plan) && !needs.fixed) {
-        out.data.fill(0);
-        return needs.parameters ? this.gradSums(plan, x, dy, statistics, weight) : null;
-      }
+      const isZero = isSingle(plan) && !fixed;
+      if (isZero) out.data.fill(0);
+      if (isZero && !parameters) return null;
       return inCall(() => {
         const compute = computeOf(x);
         const { mean, rstd } = statisticsAt(statistics);
-        const { fixed, parameters } = needs;
         const call = { plan, compute, weight: parameter(weight, compute), mean, rstd, fixed, parameters };
-        const sums = staged.backward(shapeOf(plan, compute), call, x, dy, out);
-        return needs.parameters ? parameterGrads(plan, sums) : null;
+        const sums = staged.backward(shapeOf(plan, compute), call, x, dy, isZero ? null : out);
+        return parameters ? parameterGrads(plan, sums) : null;
       });
     },
   };
 }
 
 /** Whether each statistic is of one value, which it then equals. */
-function isSingle(plan: Plan): boolean {
+export function isSingle(plan: Plan): boolean {
   return plan.count === 1 && plan.centered;
 }
 
@@ -132,7 +82,7 @@ function forward(
 }
 
 /** Runs one call; what it reserved ends with it, also when it throws. */
-function inCall<R>(run: () => R): R {
+export function inCall<R>(run: () => R): R {
   try {
     return run();
   } finally {
@@ -140,31 +90,10 @@ function inCall<R>(run: () => R): R {
   }
 }
 
-function statisticsAt({ mean, rstd }: Statistics): StatisticsAt {
+export function statisticsAt({ mean, rstd }: Statistics): StatisticsAt {
   return { mean: doubles(mean), rstd: doubles(rstd) };
 }
 
-function parameterGrads({ parameters }: Plan, { dWeight, dBias }: SumsAt): ParameterGrads {
+export function parameterGrads({ parameters }: Plan, { dWeight, dBias }: SumsAt): ParameterGrads {
   return { dWeight: copyOf(dWeight, parameters), dBias: copyOf(dBias, parameters) };
-}
-
-/** Sums of g and g * xhat of each statistic: those of its channels, weighted. */
-function statisticSums(
-  plan: Plan,
-  { pairs, g, gXhat }: SumsAt,
-  weight: Tensor | null,
-): Pick<GradSums, "g" | "gXhat"> {
-  const n = plan.statistics;
-  if (pairs === undefined) return { g: copyOf(g ?? 0, n), gXhat: copyOf(gXhat ?? 0, n) };
-  const sums = { g: new Float64Array(n), gXhat: new Float64Array(n) };
-  const weights = weight && toFloat64(weight.data, weight.dtype);
-  const perChannel = float64At(pairs, plan.batch * plan.parameters * 2);
-  for (let s = 0, at = 0; s < n; s++) {
-    for (let c = 0; c < plan.channel; c++, at += 2) {
-      const w = weights === null ? 1 : weights[(s % plan.group) * plan.channel + c];
-      sums.g[s] += w * perChannel[at];
-      sums.gXhat[s] += w * perChannel[at + 1];
-    }
-  }
-  return sums;
 }

@@ -1,4 +1,4 @@
-import { arrayConstructor, type DataOf, type DType, type TypedArray } from "../../tensor/dtype.ts";
+import type { arrayConstructor, TypedArray } from "../../tensor/dtype.ts";
 import { allocate, free, memoryBuffer } from "./runtime.ts";
 
 // Memory for the length of one call: staged operands, statistics, partial sums. One block serves call after call;
@@ -57,11 +57,6 @@ function takeExtra(bytes: number): number {
   const pointer = allocate(bytes);
   extra.push(pointer);
   return pointer;
-}
-
-/** The n elements at an address. It is made anew for each use: growth detaches views of an unshared memory. */
-export function view<D extends DType>(dtype: D, pointer: number, n: number): DataOf<D> {
-  return new (arrayConstructor(dtype))(memoryBuffer(), pointer, n);
 }
 
 /** The n float64 at an address. */

@@ -1,7 +1,7 @@
 import { allocate, free } from "../../../tensor/memory.ts";
 import { describe } from "../../../tensor/shape.ts";
 import type { Kernels } from "../instance.ts";
-import { kernelNames, mostArguments, mostThreads } from "./participant.ts";
+import { mostArguments, mostThreads, scratchBytes } from "./participant.ts";
 import { availableThreads } from "./spawn.ts";
 import { createTeam, type Team } from "./team.ts";
 
@@ -14,34 +14,22 @@ const leastWorkToWake = 131072;
 /** Workers stay awake for callers whose calls follow each other within this time. */
 const sequenceMilliseconds = 0.2;
 
-/** Bytes of scratch that each part has where a call asks for no more. */
-export const leastScratchBytes: number = 65536;
-
 /** How long a call waits for a worker in the middle of its part, at least, before it counts as lost. */
 const defaultPatience = 5000;
 
 /** Teams lost before any worker came up, after which no more are started. */
 const mostStartFailures = 3;
 
-/** Options of {@link Runner.parallel}. */
-export interface ParallelOptions {
-  /** Elements that the call touches; small calls stay on one thread. By default as many as it takes for all. */
-  readonly work?: number;
-  /** Parts begin at multiples of this many items. Default 1. */
-  readonly align?: number;
-  /** Bytes of scratch that each part needs. Default 65536. */
-  readonly scratchBytes?: number;
-}
-
 /** Runs kernels, on several threads where that pays. */
 export interface Runner {
   /**
    * Calls `kernel(...args, scratch, begin, end)` so that its ranges cover [0, items) once; each range has
-   * a scratch of its own, 64-byte aligned.
+   * 64 KiB of scratch of its own, 64-byte aligned.
    *
+   * @param work elements that the call touches; small calls stay on one thread. By default as many as it takes for all
    * @throws Error if the kernel traps, or a worker is lost in the middle of it; the next call works again
    */
-  parallel(kernel: string, args: readonly number[], items: number, options?: ParallelOptions): void;
+  parallel(kernel: string, args: readonly number[], items: number, work?: number): void;
   /** Resolves when the workers are up, or cannot be: the number of threads that calls can use. */
   whenReady(): Promise<number>;
   /** Ends the workers and frees their scratch; the next call starts others. */
@@ -75,25 +63,20 @@ export function createRunner(
   { patienceMilliseconds = defaultPatience }: { readonly patienceMilliseconds?: number } = {},
 ): Runner {
   const { exports } = kernels;
-  const known = new Map(kernelNames(exports).map((name, index) => [name, { index, run: exports[name] }]));
+  const known = new Map(Object.entries(exports).map(([name, run], index) => [name, { index, run }]));
   let team: Team | undefined;
   let scratch = 0;
-  let scratchStride = 0;
   let scratchParts = 0;
   let isBusy = false;
   let startFailures = 0;
   let lastWorthwhile = 0;
 
-  function ensureScratch(parts: number, bytes: number): void {
-    const needed = Math.ceil(Math.max(bytes, leastScratchBytes) / 64) * 64;
-    if (parts <= scratchParts && needed <= scratchStride) return;
-    const stride = Math.max(needed, scratchStride);
-    const count = Math.max(parts, scratchParts);
-    const made = allocate(stride * count);
+  function ensureScratch(parts: number): void {
+    if (parts <= scratchParts) return;
+    const made = allocate(parts * scratchBytes);
     if (scratchParts > 0) free(scratch);
     scratch = made;
-    scratchStride = stride;
-    scratchParts = count;
+    scratchParts = parts;
   }
 
   /** The team with as many workers as are allowed; undefined where there can be none. */
@@ -127,14 +110,14 @@ export function createRunner(
   }
 
   return {
-    parallel(kernel, args, items, { work = Number.POSITIVE_INFINITY, align = 1, scratchBytes = 0 } = {}) {
+    parallel(kernel, args, items, work = Number.POSITIVE_INFINITY) {
       const named = known.get(kernel);
       if (named === undefined) throw new RangeError(`no kernel is named ${describe(kernel)}`);
-      const parts = partsFor(work, Math.ceil(items / align));
+      const parts = partsFor(work, items);
       const chosen = parts > 1 && args.length <= mostArguments ? currentTeam(parts - 1) : undefined;
       if (isBusy) {
         // A kernel that calls back into this function still uses its scratch.
-        const own = allocate(Math.max(scratchBytes, leastScratchBytes));
+        const own = allocate(scratchBytes);
         try {
           named.run(...args, own, 0, items);
         } finally {
@@ -142,11 +125,11 @@ export function createRunner(
         }
         return;
       }
-      ensureScratch(chosen ? parts : 1, scratchBytes);
+      ensureScratch(chosen ? parts : 1);
       isBusy = true;
       try {
         if (chosen === undefined) named.run(...args, scratch, 0, items);
-        else chosen.run(kernel, { kernel: named.index, args, items, parts, align, scratch, scratchStride });
+        else chosen.run(kernel, { kernel: named.index, args, items, parts, scratch });
       } finally {
         isBusy = false;
         lastWorthwhile = chosen ? performance.now() : lastWorthwhile;
@@ -168,7 +151,6 @@ export function createRunner(
       team = undefined;
       if (scratchParts > 0) free(scratch);
       scratchParts = 0;
-      scratchStride = 0;
     },
 
     terminateWorkers() {

@@ -7,36 +7,42 @@ export const mostThreads = 64;
 /** Most arguments of a kernel before scratch, begin and end. */
 export const mostArguments = 60;
 
+/** How long a worker looks for the next call before it sleeps, and the caller for the last part. */
+export const spinMilliseconds = 0.04;
+
+/** Bytes of scratch that each part of a call has. */
+export const scratchBytes = 65536;
+
 /** Bytes of a team's control block. */
 export const controlBytes = 12288;
 
-/**
- * Words of the control block; what one thread writes often and others read has a cache line of its own.
- *
- * `generation` counts calls and wakes the workers; `pending` counts parts not finished; `sleepers`, workers in
- * Atomics.wait; `ready`, workers that ever started; from `claims`, one line per part.
- */
-const word = {
-  generation: 0,
-  pending: 16,
-  sleepers: 32,
-  ready: 48,
-  kernel: 64,
-  argumentCount: 65,
-  parts: 66,
-  failed: 67,
-  messageLength: 68,
-  claims: 80,
-  claimStride: 16,
-} as const;
+// Words of the control block; what one thread writes often and others read has a cache line of its own.
+/** Counts calls and wakes the workers. */
+const generationWord = 0;
+/** Parts not finished. */
+const pendingWord = 16;
+/** Workers in Atomics.wait. */
+const sleepersWord = 32;
+/** Workers that ever started. */
+const readyWord = 48;
+const kernelWord = 64;
+const argumentCountWord = 65;
+const partsWord = 66;
+const failedWord = 67;
+const messageLengthWord = 68;
+/** One cache line for each part. */
+const claimsWord = 80;
+const claimStride = 16;
 
 /** Bytes from the control block's start. */
 const numbersOffset = 8192;
 const messageOffset = 9216;
 const mostMessageLetters = 1024;
 
-/** Numbers of a call, before its arguments. */
-const number = { items: 0, align: 1, scratch: 2, scratchStride: 3, arguments: 4 } as const;
+// Numbers of a call.
+const itemsNumber = 0;
+const scratchNumber = 1;
+const firstArgumentNumber = 2;
 
 /** What a worker is started with. */
 export interface WorkerStart {
@@ -46,8 +52,6 @@ export interface WorkerStart {
   readonly control: number;
   /** Which part is this worker's own: 1 and up. */
   readonly index: number;
-  /** How long it looks for the next call before it sleeps. */
-  readonly spinMilliseconds: number;
 }
 
 /** A team as one of its threads sees it. */
@@ -55,56 +59,46 @@ export interface Participant {
   readonly control: Int32Array;
   readonly numbers: Float64Array;
   readonly message: Uint16Array;
+  /** In the order of the module's exports, which every instance shares. */
   readonly kernels: readonly WasmFunction[];
 }
 
-/** A kernel call: items [0, items) are split into `parts` ranges whose bounds are multiples of `align`. */
+/** A kernel call: items [0, items) are split into `parts` ranges. */
 export interface Call {
   readonly kernel: number;
   readonly args: readonly number[];
   readonly items: number;
   readonly parts: number;
-  readonly align: number;
-  /** Address of the first part's scratch, and bytes from one part's to the next. */
+  /** Address of the first part's scratch; the others' follow. */
   readonly scratch: number;
-  readonly scratchStride: number;
 }
 
 /** A thread's view of the control block, over its own instance of the kernels. */
 export function participant(memory: WasmMemory, control: number, exports: WasmExports): Participant {
   return {
     control: new Int32Array(memory.buffer, control, numbersOffset / 4),
-    numbers: new Float64Array(memory.buffer, control + numbersOffset, 4 + mostArguments),
+    numbers: new Float64Array(memory.buffer, control + numbersOffset, firstArgumentNumber + mostArguments),
     message: new Uint16Array(memory.buffer, control + messageOffset, mostMessageLetters),
-    kernels: kernelNames(exports).map((name) => exports[name]),
+    kernels: Object.values(exports),
   };
-}
-
-/** Exports in an order that every instance of a module shares. */
-export function kernelNames(exports: WasmExports): string[] {
-  return Object.keys(exports)
-    .filter((name) => typeof exports[name] === "function")
-    .sort();
 }
 
 /** Makes a call known to the workers and returns its generation. */
 export function announce({ control, numbers }: Participant, call: Call): number {
-  const generation = (control[word.generation] + 1) | 0;
-  control[word.kernel] = call.kernel;
-  control[word.argumentCount] = call.args.length;
-  control[word.parts] = call.parts;
-  control[word.failed] = 0;
-  numbers[number.items] = call.items;
-  numbers[number.align] = call.align;
-  numbers[number.scratch] = call.scratch;
-  numbers[number.scratchStride] = call.scratchStride;
-  for (let i = 0; i < call.args.length; i++) numbers[number.arguments + i] = call.args[i];
-  Atomics.store(control, word.pending, call.parts);
+  const generation = (control[generationWord] + 1) | 0;
+  control[kernelWord] = call.kernel;
+  control[argumentCountWord] = call.args.length;
+  control[partsWord] = call.parts;
+  control[failedWord] = 0;
+  numbers[itemsNumber] = call.items;
+  numbers[scratchNumber] = call.scratch;
+  for (let i = 0; i < call.args.length; i++) numbers[firstArgumentNumber + i] = call.args[i];
+  Atomics.store(control, pendingWord, call.parts);
   for (let part = 0; part < call.parts; part++) {
-    Atomics.store(control, word.claims + part * word.claimStride, openClaim(generation));
+    Atomics.store(control, claimsWord + part * claimStride, openClaim(generation));
   }
-  Atomics.store(control, word.generation, generation);
-  if (Atomics.load(control, word.sleepers) > 0) Atomics.notify(control, word.generation, call.parts - 1);
+  Atomics.store(control, generationWord, generation);
+  if (Atomics.load(control, sleepersWord) > 0) Atomics.notify(control, generationWord, call.parts - 1);
   return generation;
 }
 
@@ -114,10 +108,10 @@ export function announce({ control, numbers }: Participant, call: Call): number 
  */
 export function runParts(team: Participant, generation: number, own: number): void {
   const { control } = team;
-  const parts = Atomics.load(control, word.parts);
+  const parts = Atomics.load(control, partsWord);
   for (let i = 0; i < parts; i++) {
     const part = (own + i) % parts;
-    const at = word.claims + part * word.claimStride;
+    const at = claimsWord + part * claimStride;
     const open = openClaim(generation);
     // A claim is of one generation, so that a thread that slept through a whole call cannot take part in the next.
     if (Atomics.load(control, at) !== open) continue;
@@ -127,40 +121,39 @@ export function runParts(team: Participant, generation: number, own: number): vo
     } catch (error) {
       recordFailure(team, error);
     }
-    if (Atomics.sub(control, word.pending, 1) === 1) Atomics.notify(control, word.pending);
+    if (Atomics.sub(control, pendingWord, 1) === 1) Atomics.notify(control, pendingWord);
   }
 }
 
 /** First item of a part. */
-export function boundary(items: number, parts: number, part: number, align: number): number {
-  if (part >= parts) return items;
-  return Math.floor((Math.ceil(items / align) * part) / parts) * align;
+export function boundary(items: number, parts: number, part: number): number {
+  return Math.floor((items * part) / parts);
 }
 
 /** Parts that are not finished. */
 export function pendingParts({ control }: Participant): number {
-  return Atomics.load(control, word.pending);
+  return Atomics.load(control, pendingWord);
 }
 
 /** Sleeps until the last part is finished or `milliseconds` have passed. */
 export function sleepWhilePending({ control }: Participant, pending: number, milliseconds: number): void {
-  Atomics.wait(control, word.pending, pending, milliseconds);
+  Atomics.wait(control, pendingWord, pending, milliseconds);
 }
 
 /** Workers that have started. */
 export function readyWorkers({ control }: Participant): number {
-  return Atomics.load(control, word.ready);
+  return Atomics.load(control, readyWord);
 }
 
 /** Workers that a call would have to wake. */
 export function sleepingWorkers({ control }: Participant): number {
-  return Atomics.load(control, word.sleepers);
+  return Atomics.load(control, sleepersWord);
 }
 
 /** What went wrong in the last call, or undefined. */
 export function failureOf({ control, message }: Participant): string | undefined {
-  if (Atomics.load(control, word.failed) === 0) return undefined;
-  return String.fromCharCode(...message.subarray(0, control[word.messageLength]));
+  if (Atomics.load(control, failedWord) === 0) return undefined;
+  return String.fromCharCode(...message.subarray(0, control[messageLengthWord]));
 }
 
 /** A worker's life: takes part in every call until its thread is terminated. */
@@ -170,9 +163,9 @@ export function serve(start: WorkerStart): void {
   const team = participant(start.memory, start.control, exports);
   const { control } = team;
   let seen = 0;
-  Atomics.add(control, word.ready, 1);
+  Atomics.add(control, readyWord, 1);
   for (;;) {
-    const generation = nextGeneration(control, seen, start.spinMilliseconds);
+    const generation = nextGeneration(control, seen);
     runParts(team, generation, start.index);
     seen = generation;
   }
@@ -203,38 +196,35 @@ function openClaim(generation: number): number {
 }
 
 function runPart({ control, numbers, kernels }: Participant, part: number): void {
-  const parts = control[word.parts];
-  const items = numbers[number.items];
-  const align = numbers[number.align];
-  const begin = boundary(items, parts, part, align);
-  const end = boundary(items, parts, part + 1, align);
+  const parts = control[partsWord];
+  const items = numbers[itemsNumber];
+  const begin = boundary(items, parts, part);
+  const end = boundary(items, parts, part + 1);
   if (begin === end) return;
-  const scratch = numbers[number.scratch] + part * numbers[number.scratchStride];
   const args: number[] = [];
-  const count = control[word.argumentCount];
-  for (let i = 0; i < count; i++) args.push(numbers[number.arguments + i]);
-  args.push(scratch, begin, end);
-  kernels[control[word.kernel]](...args);
+  const count = control[argumentCountWord];
+  for (let i = 0; i < count; i++) args.push(numbers[firstArgumentNumber + i]);
+  kernels[control[kernelWord]](...args, numbers[scratchNumber] + part * scratchBytes, begin, end);
 }
 
 function recordFailure({ control, message }: Participant, error: unknown): void {
-  if (Atomics.compareExchange(control, word.failed, 0, -1) !== 0) return;
+  if (Atomics.compareExchange(control, failedWord, 0, -1) !== 0) return;
   const text = String(error).slice(0, mostMessageLetters);
   for (let i = 0; i < text.length; i++) message[i] = text.charCodeAt(i);
-  control[word.messageLength] = text.length;
-  Atomics.store(control, word.failed, 1);
+  control[messageLengthWord] = text.length;
+  Atomics.store(control, failedWord, 1);
 }
 
-function nextGeneration(control: Int32Array, seen: number, spinMilliseconds: number): number {
+function nextGeneration(control: Int32Array, seen: number): number {
   const end = performance.now() + spinMilliseconds;
   do {
     for (let i = 0; i < 64; i++) {
-      const generation = Atomics.load(control, word.generation);
+      const generation = Atomics.load(control, generationWord);
       if (generation !== seen) return generation;
     }
   } while (performance.now() < end);
-  Atomics.add(control, word.sleepers, 1);
-  while (Atomics.load(control, word.generation) === seen) Atomics.wait(control, word.generation, seen);
-  Atomics.sub(control, word.sleepers, 1);
-  return Atomics.load(control, word.generation);
+  Atomics.add(control, sleepersWord, 1);
+  while (Atomics.load(control, generationWord) === seen) Atomics.wait(control, generationWord, seen);
+  Atomics.sub(control, sleepersWord, 1);
+  return Atomics.load(control, generationWord);
 }

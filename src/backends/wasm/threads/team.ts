@@ -12,11 +12,9 @@ import {
   runParts,
   sleepingWorkers,
   sleepWhilePending,
+  spinMilliseconds,
 } from "./participant.ts";
 import { spawn, type WorkerHandle } from "./spawn.ts";
-
-/** How long a worker looks for the next call before it sleeps, and the caller for the last part. */
-const spinMilliseconds = 0.04;
 
 /** Of the caller's own time in a call: what a worker may take beyond the patience before it counts as lost. */
 const patienceFactor = 20;
@@ -82,7 +80,7 @@ export function createTeam(kernels: Kernels, patienceMilliseconds: number): Team
     enlarge(count) {
       while (workers.length < count && reason === undefined) {
         const { module, memory } = kernels;
-        const start = { module, memory, control, index: workers.length + 1, spinMilliseconds };
+        const start = { module, memory, control, index: workers.length + 1 };
         let hasEnded = false;
         try {
           const worker = spawn(start, (why) => {
