@@ -1,11 +1,8 @@
 import { checkOptions, finiteNumber, integerFrom, oneOf } from "../functional/checks.ts";
 import { updateRunning } from "../functional/running.ts";
 import { RunningNorm } from "../layers/runningNorm.ts";
-import {
-  type StatisticsAccumulator,
-  type StatisticsState,
-  statisticsAccumulator,
-} from "../plan/exactStatistics.ts";
+import { type StatisticsAccumulator, statisticsAccumulator } from "../plan/exactStatistics.ts";
+import type { StatisticsState } from "../plan/statisticsState.ts";
 import { castArray, toFloat64 } from "../tensor/cast.ts";
 import { describe, shapeText, sizeOf } from "../tensor/shape.ts";
 import { asTensor, Tensor, type TensorLike } from "../tensor/tensor.ts";

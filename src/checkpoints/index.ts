@@ -1,11 +1,9 @@
 export {
   type ExactStatistics,
   type StatisticsAccumulator,
-  type StatisticsKind,
-  type StatisticsSet,
-  type StatisticsState,
   statisticsAccumulator,
 } from "../plan/exactStatistics.ts";
+export type { StatisticsKind, StatisticsSet, StatisticsState } from "../plan/statisticsState.ts";
 export {
   type CalibrateMethod,
   type CalibrateOptions,

@@ -9,7 +9,8 @@ import {
 } from "../checkpoints/calibrate.ts";
 import { checkOptions } from "../functional/checks.ts";
 import type { RunningNorm } from "../layers/runningNorm.ts";
-import { type StatisticsState, statisticsAccumulator } from "../plan/exactStatistics.ts";
+import { statisticsAccumulator } from "../plan/exactStatistics.ts";
+import type { StatisticsState } from "../plan/statisticsState.ts";
 import type { TensorLike } from "../tensor/tensor.ts";
 import { checkedGroup, checkTimeout, type ProcessGroup, type Step } from "./processGroup.ts";
 import { together } from "./together.ts";
