@@ -1,12 +1,11 @@
+import { batchesOf, type CalibrateOptions } from "../checkpoints/calibrate.ts";
 import {
-  batchesOf,
-  type CalibrateOptions,
   type CalibrateResult,
   type Calibration,
   type CalibrationProgress,
   type CalibrationState,
   calibration,
-} from "../checkpoints/calibrate.ts";
+} from "../checkpoints/calibration.ts";
 import { checkOptions } from "../functional/checks.ts";
 import type { RunningNorm } from "../layers/runningNorm.ts";
 import { statisticsAccumulator } from "../plan/exactStatistics.ts";
