@@ -1,22 +1,19 @@
 export {
   type ExactStatistics,
   type StatisticsAccumulator,
-  type StatisticsKind,
-  type StatisticsSet,
-  type StatisticsState,
   statisticsAccumulator,
 } from "../plan/exactStatistics.ts";
+export type { StatisticsKind, StatisticsSet, StatisticsState } from "../plan/statisticsState.ts";
+export { type CalibrateOptions, calibrate } from "./calibrate.ts";
 export {
   type CalibrateMethod,
-  type CalibrateOptions,
   type CalibrateResult,
   type Calibration,
   type CalibrationOptions,
   type CalibrationProgress,
   type CalibrationState,
-  calibrate,
   calibration,
-} from "./calibrate.ts";
+} from "./calibration.ts";
 export type { Checkpoint, CheckpointEntry } from "./checkpoint.ts";
 export {
   type Convention,

@@ -1,15 +1,15 @@
+import { batchesOf, type CalibrateOptions } from "../checkpoints/calibrate.ts";
 import {
-  batchesOf,
-  type CalibrateOptions,
   type CalibrateResult,
   type Calibration,
   type CalibrationProgress,
   type CalibrationState,
   calibration,
-} from "../checkpoints/calibrate.ts";
+} from "../checkpoints/calibration.ts";
 import { checkOptions } from "../functional/checks.ts";
 import type { RunningNorm } from "../layers/runningNorm.ts";
-import { type StatisticsState, statisticsAccumulator } from "../plan/exactStatistics.ts";
+import { statisticsAccumulator } from "../plan/exactStatistics.ts";
+import type { StatisticsState } from "../plan/statisticsState.ts";
 import type { TensorLike } from "../tensor/tensor.ts";
 import { checkedGroup, checkTimeout, type ProcessGroup, type Step } from "./processGroup.ts";
 import { together } from "./together.ts";

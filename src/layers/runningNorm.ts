@@ -1,5 +1,5 @@
 import { finiteNumber, integerFrom } from "../functional/checks.ts";
-import type { StatisticsKind } from "../plan/exactStatistics.ts";
+import type { StatisticsKind } from "../plan/statisticsState.ts";
 import { sameShape, sizeOf } from "../tensor/shape.ts";
 import { type Tensor, type TensorLike, wrap, zerosInArray } from "../tensor/tensor.ts";
 import { type CallOptions, channelAxisOf, fill, Layer, type LayerOptions, type Layout } from "./layer.ts";

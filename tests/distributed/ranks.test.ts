@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { byMpi, isLeftBehind, type Report, reported, whyNoMpi } from "./launch.ts";
+import { byMpi, isLeftBehind, type Report, reported } from "./launch.ts";
+import { whyNoMpi } from "./mpirun.ts";
 
 // Threads and processes run the built package; the build comes before the tests.
 const built = new URL("../../dist/distributed/index.js", import.meta.url);

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { whyNoMpi } from "./launch.ts";
+import { whyNoMpi } from "./mpirun.ts";
 
 const built = new URL("../../dist/distributed/index.js", import.meta.url);
 

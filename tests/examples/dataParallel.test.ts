@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ensureBuilt } from "../cli/support.ts";
-import { hasMpirun, mpirun } from "../distributed/mpirun.ts";
+import { mpirun, whyNoMpi } from "../distributed/mpirun.ts";
 
 const script = "examples/data-parallel/train.js";
 const entry = new URL(`../../${script}`, import.meta.url);
@@ -47,8 +47,10 @@ describe("examples/data-parallel", () => {
     expect(apart(await run(2, { synchronized: false }))).toBeGreaterThan(1e-4);
   });
 
-  test.skipIf(!hasMpirun())("under mpirun too (skipped where there is none)", () => {
-    const job = mpirun(4, [script, "--json", "--steps", String(steps)]);
+  test("under mpirun too", async (context) => {
+    const noMpi = whyNoMpi();
+    context.skip(noMpi !== undefined, noMpi);
+    const job = await mpirun(4, [script, "--json", "--steps", String(steps)]);
     expect(job.code).toBe(0);
     expect(JSON.parse(job.stdout)).toEqual(one);
   });

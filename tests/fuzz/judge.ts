@@ -1,7 +1,8 @@
-import type { ByteSource, Checkpoint } from "../../src/checkpoints/index.ts";
+import type { ByteSource, Checkpoint, SafetensorsDType } from "../../src/checkpoints/index.ts";
 import { openNpy, openNpz, openPt, openSafetensors } from "../../src/checkpoints/index.ts";
 import type { DType } from "../../src/tensor/dtype.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
+import { elementBits } from "../checkpoints/dtypes.ts";
 
 /** What became of one input. */
 export interface Verdict {
@@ -79,31 +80,6 @@ function faultOf(error: unknown): string | undefined {
   return undefined;
 }
 
-const bitsOf: Readonly<Record<string, number>> = {
-  BOOL: 8,
-  U8: 8,
-  I8: 8,
-  F8_E4M3: 8,
-  F8_E5M2: 8,
-  F8_E8M0: 8,
-  F8_E4M3FNUZ: 8,
-  F8_E5M2FNUZ: 8,
-  I16: 16,
-  U16: 16,
-  F16: 16,
-  BF16: 16,
-  I32: 32,
-  U32: 32,
-  F32: 32,
-  I64: 64,
-  U64: 64,
-  F64: 64,
-  C64: 64,
-  F4: 4,
-  F6_E2M3: 6,
-  F6_E3M2: 6,
-};
-
 class Wrong extends Error {}
 
 function expectThat(holds: boolean, what: string): void {
@@ -119,7 +95,7 @@ async function checkAll(file: Checkpoint): Promise<void> {
     const bytes = await file.bytes(name).catch((error: unknown) => refusedView(error, count, dtype));
     if (bytes === undefined) continue;
     expectThat(
-      BigInt(bytes.length) * 8n === count * BigInt(bitsOf[dtype]),
+      BigInt(bytes.length) * 8n === count * BigInt(elementBits(dtype)),
       `${bytes.length} bytes for ${dtype} (${shape})`,
     );
     if (dtype === "C64" || /^F[468]_|^F4$/.test(dtype)) continue;
@@ -131,9 +107,9 @@ async function checkAll(file: Checkpoint): Promise<void> {
 }
 
 /** A view that repeats elements may be listed and not spelled out, if that took more memory than the file may. */
-function refusedView(error: unknown, count: bigint, dtype: string): undefined {
+function refusedView(error: unknown, count: bigint, dtype: SafetensorsDType): undefined {
   if (
-    (count * BigInt(bitsOf[dtype])) / 8n > 2n ** 25n &&
+    (count * BigInt(elementBits(dtype))) / 8n > 2n ** 25n &&
     /expected a view that takes at most/.test(String(error))
   )
     return undefined;

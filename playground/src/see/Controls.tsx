@@ -5,26 +5,24 @@ import { type Activation, activationIn } from "./activations.ts";
 import type { Colouring } from "./Cells.tsx";
 import { type NormName, normNames, norms } from "./norms.ts";
 
-interface ControlsProps {
+/** What the reader chooses. */
+interface Settings {
   readonly norm: NormName;
-  readonly setNorm: (norm: NormName) => void;
   readonly layout: Layout;
-  readonly setLayout: (layout: Layout) => void;
   readonly colouring: Colouring;
-  readonly setColouring: (colouring: Colouring) => void;
   readonly eps: number;
-  readonly setEps: (eps: number) => void;
   readonly samples: number;
-  readonly setSamples: (count: number) => void;
   readonly channels: number;
-  readonly setChannels: (count: number) => void;
   readonly side: number;
-  readonly setSide: (count: number) => void;
   readonly groups: number;
-  readonly setGroups: (count: number) => void;
-  readonly divisors: readonly number[];
   readonly text: string;
-  readonly setText: (text: string) => void;
+}
+
+/** What changes each of them: `setEps` for `eps`. */
+type Setters<T> = { readonly [Key in keyof T & string as `set${Capitalize<Key>}`]: (value: T[Key]) => void };
+
+interface ControlsProps extends Settings, Setters<Settings> {
+  readonly divisors: readonly number[];
   readonly setDropped: (activation: Activation | null) => void;
   readonly failure: string | null;
   /** Name of an array of the reader's own; null: the digits. */
@@ -52,12 +50,7 @@ export function Controls(props: ControlsProps) {
       </div>
       <div class="row">
         {norm === "group" && (
-          <Select
-            label="Groups"
-            value={props.groups}
-            options={divisors}
-            onChange={(count) => props.setGroups(count)}
-          />
+          <Select label="Groups" value={props.groups} options={divisors} onChange={props.setGroups} />
         )}
         {ownName === null && (
           <>

@@ -15,7 +15,8 @@ export type Output<Name extends keyof Tasks> = Tasks[Name] extends (...args: nev
   : never;
 
 /**
- * Runs a task in a worker of its own, which aborting the signal ends at once, in the middle of any loop.
+ * Runs a task in a worker of its own, which aborting the signal ends at once, in the middle of any loop. No progress is
+ * told once it is over.
  *
  * @throws DOMException "AbortError" if the signal is aborted; whatever the task throws
  */
@@ -26,15 +27,21 @@ export async function run<Name extends keyof Tasks>(
 ): Promise<Output<Name>> {
   signal?.throwIfAborted();
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  let isOver = false;
+  // It comes through a port of its own, and so may come after the result.
+  const tell: OnProgress = (done, total) => {
+    if (!isOver) onProgress?.(done, total);
+  };
   try {
     return await new Promise<Output<Name>>((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
       worker.onerror = ({ message }) => reject(new Error(`the worker failed: ${message}`));
       const remote = wrap<Record<string, (input: unknown, onProgress: OnProgress) => unknown>>(worker);
       const task = remote[name] as (input: unknown, onProgress: OnProgress) => Promise<Output<Name>>;
-      task(input, proxy(onProgress ?? (() => {}))).then(resolve, reject);
+      task(input, proxy(tell)).then(resolve, reject);
     });
   } finally {
+    isOver = true;
     worker.terminate();
   }
 }

@@ -85,7 +85,23 @@ export async function loadMpi(): Promise<Mpi> {
   };
   if (mpi.read("MPI_Initialized") === 0) call("MPI_Init", null, null);
   call("MPI_Comm_set_errhandler", mpi.world, handle("ompi_mpi_errors_return"));
+  printOwnHelp(library);
   return mpi;
+}
+
+/**
+ * Has Open MPI 4 print its help itself. Else it hands it to mpirun and blocks until mpirun has it, which is never once
+ * mpirun sleeps before it kills the job: the rank could not say any more why it ends.
+ */
+function printOwnHelp(library: Koffi.LibraryHandle): void {
+  let handNothingOver: Native;
+  try {
+    handNothingOver = library.func("void orte_show_help_finalize()") as Native;
+  } catch {
+    // Open MPI 5 has no such function.
+    return;
+  }
+  handNothingOver();
 }
 
 /** Stands for the place of the integer that {@link Mpi.read} returns, where it is not the last argument. */

@@ -42,6 +42,8 @@ export interface OpenOptions extends BrowserContextOptions {
   readonly isolated?: boolean;
   /** A script to run before the page's own. */
   readonly before?: string;
+  /** How many times slower than the machine the page is. */
+  readonly slowdown?: number;
 }
 
 /** Builds and serves the playground for the tests of a describe block; what comes back opens pages of it. */
@@ -60,7 +62,7 @@ export function usePlayground(): (address?: string, options?: OpenOptions) => Pr
     await Promise.all(sites.map((site) => site.close()));
     built?.remove();
   });
-  return async (address = "", { isolated = true, before, ...options } = {}) => {
+  return async (address = "", { isolated = true, before, slowdown = 1, ...options } = {}) => {
     const base = (sites[isolated ? 0 : 1] as Site).origin + somewhere;
     const context = await browser.newContext(options);
     context.setDefaultTimeout(timeout);
@@ -71,6 +73,8 @@ export function usePlayground(): (address?: string, options?: OpenOptions) => Pr
       if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(base)) strays.push(request.url());
     });
     if (before !== undefined) await page.addInitScript(before);
+    const devtools = await context.newCDPSession(page);
+    await devtools.send("Emulation.setCPUThrottlingRate", { rate: slowdown });
     await page.goto(base + address);
     return { page, complaints, strays };
   };

@@ -38,6 +38,11 @@ export function train(group, cuts) {
   };
 }
 
+/** Blocks. */
+function pause(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
 /** A good step, then one in which rank 1 does what `fault` says; how this rank ended, and what its layer became. */
 export function fail(group, fault) {
   const bn = new SyncBatchNorm(3, { group, name: "layer1.bn1" });
@@ -53,11 +58,13 @@ export function fail(group, fault) {
     } else if (group.rank === 1 && fault === "dtype") {
       bn.forward(tensor(Float64Array.from(wave([2, 3], 0)), [2, 3]));
     } else if (group.rank === 1 && fault === "skip") bn.backward(samples(1, 0, 4));
-    else if (group.rank === 1 && fault === "exit") process.exit(3);
-    else if (group.rank === 1 && fault === "absent")
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
-    else if (group.rank === 1 && fault === "kill") process.kill(process.pid, "SIGKILL");
-    else bn.forward(samples(2, 0, 4));
+    else if (group.rank === 1 && fault === "absent") pause(3000);
+    else if (group.rank === 1 && (fault === "exit" || fault === "kill")) {
+      // What the others have not read of the step before is lost with the connection.
+      pause(500);
+      if (fault === "exit") process.exit(3);
+      process.kill(process.pid, "SIGKILL");
+    } else bn.forward(samples(2, 0, 4));
     return { error: null };
   } catch ({ message }) {
     return { error: message, isUnchanged: state() === before, seconds: (performance.now() - started) / 1000 };
