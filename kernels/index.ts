@@ -3,7 +3,7 @@
 import { planesForward, planesSegments, planesMerge, planesNormalize } from "./planesForward";
 import { planesBackward, planesGradSegments, planesGradMerge, planesGradCoefficients, planesGradInput } from "./planesBackward";
 import { rowsForward, rowsNormalize } from "./rowsForward";
-import { rowsBackward, rowsGradInput } from "./rowsBackward";
+import { rowsBackward } from "./rowsBackward";
 import { columnsShift, columnsSums, columnsMoments, columnsCoefficients, columnsNormalize } from "./columnsForward";
 import { columnsMeans, columnsGradSums, columnsGradMerge, columnsGradCoefficients, columnsGradInput } from "./columnsBackward";
 
@@ -100,20 +100,12 @@ export function rowsNormalizeF64(x: usize, y: usize, weight: usize, bias: usize,
   rowsNormalize<f64>(x, y, weight, bias, mean, rstd, group, D, scratch, begin, end);
 }
 
-export function rowsBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsBackward<f32>(x, dy, dx, weight, mean, rstd, g, gXhat, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
+export function rowsBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsBackward<f32>(x, dy, dx, weight, mean, rstd, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
 }
 
-export function rowsBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsBackward<f64>(x, dy, dx, weight, mean, rstd, g, gXhat, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
-}
-
-export function rowsGradInputF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, group: usize, D: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsGradInput<f32>(x, dy, dx, weight, mean, rstd, g, gXhat, group, D, centered, fixed, scratch, begin, end);
-}
-
-export function rowsGradInputF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, group: usize, D: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsGradInput<f64>(x, dy, dx, weight, mean, rstd, g, gXhat, group, D, centered, fixed, scratch, begin, end);
+export function rowsBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsBackward<f64>(x, dy, dx, weight, mean, rstd, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
 }
 
 export function columnsShiftF32(x: usize, frames: usize, pool: usize, group: usize, chunk: usize, fold: usize, blockRows: usize, centered: i32, scratch: usize, begin: usize, end: usize): void {

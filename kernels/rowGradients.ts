@@ -6,11 +6,15 @@
 // must be constants.
 import { across, addWidened, least, mulAdd } from "./lanes";
 
+// Results of the last call of sumRow.
+let g: f64 = 0;
+let gXhat: f64 = 0;
+
 /**
- * Float64 g = sum(dy * weight) and gXhat = sum(dy * weight * xhat) of one row. A float32 chain has 32 additions of two vectors, which
- * are added first.
+ * g = sum(dy * weight), gXhat = sum(dy * weight * xhat) over one row. A float32 chain has 32 additions of two vectors, which are added
+ * first.
  */
-export function rowSums<T>(x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd: f64, g: usize, gXhat: usize): void {
+function sumRow<T>(x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd: f64): void {
   const high = <T>mean;
   const m = v128.splat<T>(high);
   const zero = f64x2.splat(0);
@@ -45,8 +49,8 @@ export function rowSums<T>(x: usize, dy: usize, weight: usize, D: usize, mean: f
     sum1 += upstream;
     sum2 += upstream * (<f64>load<T>(x) - <f64>high);
   }
-  store<f64>(g, sum1);
-  store<f64>(gXhat, (sum2 - (mean - <f64>high) * sum1) * rstd);
+  g = sum1;
+  gXhat = (sum2 - (mean - <f64>high) * sum1) * rstd;
 }
 
 /** Bytes of the constants of one row: high, rstd, b, c, and what the mean loses as T. */
@@ -56,12 +60,15 @@ export function rowBytes<T>(): usize {
   return 5 * sizeof<T>();
 }
 
-/** Stores the constants of one row. */
-export function storeRow<T>(row: usize, mean: f64, rstd: f64, meanG: f64, meanGXhat: f64): void {
+/** Stores the constants of one row; b and c are 0 unless `moving`: the statistics then depend on x. */
+export function storeRow<T>(row: usize, x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd: f64, centered: i32, moving: bool): void {
+  g = 0;
+  gXhat = 0;
+  if (moving) sumRow<T>(x, dy, weight, D, mean, rstd);
   store<T>(row, <T>mean);
   store<T>(row, <T>rstd, sizeof<T>());
-  store<T>(row, <T>(-rstd * rstd * meanGXhat), 2 * sizeof<T>());
-  store<T>(row, <T>(-rstd * meanG), 3 * sizeof<T>());
+  store<T>(row, <T>(-rstd * rstd * (gXhat / <f64>D)), 2 * sizeof<T>());
+  store<T>(row, centered ? <T>(-rstd * (g / <f64>D)) : <T>0, 3 * sizeof<T>());
   store<T>(row, lostOf<T>(mean, rstd), 4 * sizeof<T>());
 }
 
@@ -142,7 +149,8 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
   const toChain = chain - x;
   const toOther = toChain + apart;
   const end = x + D * sizeof<T>();
-  for (; x + 64 <= end; x += 64) {
+  // Sums alone are rare: statistics are fixed.
+  for (; written && x + 64 <= end; x += 64) {
     const g0 = v128.load(x + fromDy);
     const d0 = distance<T>(v128.load(x), m, lost, exact);
     const t0 = v128.mul<T>(g0, r);
@@ -150,7 +158,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t0, d0, v128.load(x + toChain)));
       v128.store(x + toOther, v128.add<T>(g0, v128.load(x + toOther)));
     }
-    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, v128.load(x + fromWeight)), mulAdd<T>(d0, b, c)));
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, v128.load(x + fromWeight)), mulAdd<T>(d0, b, c)));
     const g1 = v128.load(x + fromDy, 16);
     const d1 = distance<T>(v128.load(x, 16), m, lost, exact);
     const t1 = v128.mul<T>(g1, r);
@@ -158,7 +166,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t1, d1, v128.load(x + toChain, 16)), 16);
       v128.store(x + toOther, v128.add<T>(g1, v128.load(x + toOther, 16)), 16);
     }
-    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t1, v128.load(x + fromWeight, 16)), mulAdd<T>(d1, b, c)), 16);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t1, v128.load(x + fromWeight, 16)), mulAdd<T>(d1, b, c)), 16);
     const g2 = v128.load(x + fromDy, 32);
     const d2 = distance<T>(v128.load(x, 32), m, lost, exact);
     const t2 = v128.mul<T>(g2, r);
@@ -166,7 +174,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t2, d2, v128.load(x + toChain, 32)), 32);
       v128.store(x + toOther, v128.add<T>(g2, v128.load(x + toOther, 32)), 32);
     }
-    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t2, v128.load(x + fromWeight, 32)), mulAdd<T>(d2, b, c)), 32);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t2, v128.load(x + fromWeight, 32)), mulAdd<T>(d2, b, c)), 32);
     const g3 = v128.load(x + fromDy, 48);
     const d3 = distance<T>(v128.load(x, 48), m, lost, exact);
     const t3 = v128.mul<T>(g3, r);
@@ -174,7 +182,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t3, d3, v128.load(x + toChain, 48)), 48);
       v128.store(x + toOther, v128.add<T>(g3, v128.load(x + toOther, 48)), 48);
     }
-    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t3, v128.load(x + fromWeight, 48)), mulAdd<T>(d3, b, c)), 48);
+    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t3, v128.load(x + fromWeight, 48)), mulAdd<T>(d3, b, c)), 48);
   }
   for (; x + 16 <= end; x += 16) {
     const g0 = v128.load(x + fromDy);

@@ -1,17 +1,16 @@
 // Gradients over rows of D elements with a weight and a bias for each element. See rowsForward.ts.
 import { across, addWidened, lanesOf, least, widenHigh, widenLow } from "./lanes";
 import { isLong } from "./rowsTogether";
-import { rowBytes, rowGradInput, rowGradients, rowParameterSums, rowScale, rowSums, storeRow } from "./rowGradients";
+import { rowBytes, rowGradInput, rowGradients, rowParameterSums, rowScale, storeRow } from "./rowGradients";
 
 // Rows whose dy and dy * xhat are added in T before they go on in float64.
 const chainRows: usize = 32;
 
 /**
- * The sums of the gradient and, unless dx is null, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight.
+ * The sums of the parameters' gradient and, unless dx is null, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), g = dy * weight.
  *
- * x, dy, dx: [batch, group, D]; weight: [group, D]; mean, rstd: float64 [batch, group];
- * g, gXhat: float64 [batch, group], sums of g and g * xhat. An item is `block` batch indices; a row has D = channel * inner
- * elements, each with a weight of its own. `parameterSums` holds for each item 2 * group * channel float64 (sum(dy * xhat),
+ * x, dy, dx: [batch, group, D]; weight: [group, D]; mean, rstd: float64 [batch, group]. An item is `block` batch indices; a row has
+ * D = channel * inner elements, each with a weight of its own. `parameterSums` holds for each item 2 * group * channel float64 (sum(dy * xhat),
  * then sum(dy), over batch and inner) and 2 * group * D T to work in; null where neither is wanted.
  */
 export function rowsBackward<T>(
@@ -21,8 +20,6 @@ export function rowsBackward<T>(
   weight: usize,
   mean: usize,
   rstd: usize,
-  g: usize,
-  gXhat: usize,
   parameterSums: usize,
   batch: usize,
   group: usize,
@@ -39,7 +36,8 @@ export function rowsBackward<T>(
   const bytes = D * sizeof<T>();
   const apart = group * bytes;
   const itemBytes = group * channel * 16 + 2 * apart;
-  const isWhole: bool = dx && !fixed && parameterSums;
+  const isMoving: bool = dx && !fixed;
+  const isWhole: bool = isMoving && parameterSums;
   const inPairs = isWhole && isLong<T>(D);
   for (let item = begin; item < end; item++) {
     const sums = parameterSums + item * itemBytes;
@@ -60,15 +58,16 @@ export function rowsBackward<T>(
           const at = row * bytes;
           for (let i: usize = 0; i < taken; i++) {
             const s = (row + i * group) << 3;
-            rowSums<T>(x + at + i * apart, dy + at + i * apart, w, D, load<f64>(mean + s), load<f64>(rstd + s), g + s, gXhat + s);
-            storeRowOf<T>(scratch + i * rowBytes<T>(), D, s, mean, rstd, g, gXhat, centered);
+            const own = at + i * apart;
+            storeRow<T>(scratch + i * rowBytes<T>(), x + own, dy + own, w, D, load<f64>(mean + s), load<f64>(rstd + s), centered, isMoving);
           }
           if (isWhole) {
             rowGradients<T>(x + at, dy + at, dx + at, taken, apart, w, D, scratch, chain, apart);
             continue;
           }
           if (parameterSums) rowParameterSums<T>(x + at, dy + at, D, scratch, chain, apart);
-          if (dx) gradInput<T>(x + at, dy + at, dx + at, w, D, scratch, fixed);
+          if (isMoving) rowGradInput<T>(x + at, dy + at, dx + at, w, D, scratch);
+          else if (dx) rowScale<T>(dy + at, dx + at, w, D, <T>load<f64>(rstd + (row << 3)));
         }
         if (parameterSums) {
           const to1 = sums + k * channel * 8;
@@ -84,17 +83,6 @@ export function rowsBackward<T>(
       }
     }
   }
-}
-
-/** Stores the constants of the row whose statistics and sums are at `s`. */
-function storeRowOf<T>(row: usize, D: usize, s: usize, mean: usize, rstd: usize, g: usize, gXhat: usize, centered: i32): void {
-  const meanG: f64 = centered ? load<f64>(g + s) / <f64>D : 0;
-  storeRow<T>(row, load<f64>(mean + s), load<f64>(rstd + s), meanG, load<f64>(gXhat + s) / <f64>D);
-}
-
-function gradInput<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize, fixed: i32): void {
-  if (fixed) rowScale<T>(dy, dx, weight, D, load<T>(row, sizeof<T>()));
-  else rowGradInput<T>(x, dy, dx, weight, D, row);
 }
 
 /** Adds n elements of `chain` to float64 `sums` and clears them. */
@@ -128,30 +116,4 @@ function fold<T>(chain: usize, sums: usize, channel: usize, inner: usize): void 
     store<f64>(sums, sum);
   }
   memory.fill(chain, 0, at - chain);
-}
-
-/** dx of given sums g and gXhat. An item is a row. */
-export function rowsGradInput<T>(
-  x: usize,
-  dy: usize,
-  dx: usize,
-  weight: usize,
-  mean: usize,
-  rstd: usize,
-  g: usize,
-  gXhat: usize,
-  group: usize,
-  D: usize,
-  centered: i32,
-  fixed: i32,
-  scratch: usize,
-  begin: usize,
-  end: usize,
-): void {
-  const bytes = D * sizeof<T>();
-  for (let row = begin; row < end; row++) {
-    const at = row * bytes;
-    storeRowOf<T>(scratch, D, row << 3, mean, rstd, g, gXhat, centered);
-    gradInput<T>(x + at, dy + at, dx + at, weight + (row % group) * bytes, D, scratch, fixed);
-  }
 }

@@ -22,6 +22,8 @@ const uncopied = [
   "kernels/coefficients/scaleSums",
   "kernels/moments/about",
   "kernels/moments/deviations",
+  "kernels/rowGradients/rowGradInput",
+  "kernels/rowGradients/sumRow",
   "kernels/rowsBackward/flush",
 ];
 

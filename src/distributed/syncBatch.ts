@@ -6,8 +6,7 @@ import {
   statisticsOf,
 } from "../backends/backend.ts";
 import { backendFor } from "../backends/select.ts";
-import { pooledChoice } from "../backends/wasm/choice.ts";
-import { wasmStepsFor } from "../backends/wasm/steps.ts";
+import { wasmSteps } from "../backends/wasm/steps.ts";
 import { finiteNumber } from "../functional/checks.ts";
 import { outputFor, type Request, type Saved, savedFrom } from "../functional/core.ts";
 import type { Moments } from "../plan/moments.ts";
@@ -26,7 +25,7 @@ import {
 } from "./reduction.ts";
 import { type Samples, samplesOf, slabsOf } from "./slabs.ts";
 
-const wasm = /* @__PURE__ */ wasmStepsFor(pooledChoice);
+const wasm = /* @__PURE__ */ wasmSteps();
 
 /** A rank's place, and how the samples were spread in the step before. */
 export interface Place {

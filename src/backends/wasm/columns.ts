@@ -2,7 +2,7 @@ import type { Plan } from "../../plan/plan.ts";
 import * as binary from "./binary/kernels.ts";
 import { coefficientsBySums, coefficientsOf, gradientsFor, pairsFor, parameterSums } from "./coefficients.ts";
 import { type Compute, elementBytes } from "./operands.ts";
-import { type Call, flag, type LoopShape, type StatisticsAt } from "./request.ts";
+import { type Call, flag, type GradInputCall, type LoopShape, type StatisticsAt } from "./request.ts";
 import { parallel } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
 
@@ -112,14 +112,15 @@ export const columns: LoopShape = {
     if (dx !== 0) gradInputBy(cut, call, fixed);
     return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0 };
   },
-
-  gradInput(call) {
-    const cut = cutOf(call.plan, call.compute);
-    setMeans(cut, call);
-    setGradients(cut, call, coefficientsBySums(call));
-    gradInputBy(cut, call, call.sums === null);
-  },
 };
+
+/** dx by sums that are known. */
+export function columnsGradInput(call: GradInputCall): void {
+  const cut = cutOf(call.plan, call.compute);
+  setMeans(cut, call);
+  setGradients(cut, call, coefficientsBySums(call));
+  gradInputBy(cut, call, call.sums === null);
+}
 
 /** What the steps that are not over elements take, in elements: for each statistic, and for each column's samples. */
 const statisticWork = 64;

@@ -2,7 +2,7 @@ import type { Plan } from "../../plan/plan.ts";
 import * as binary from "./binary/kernels.ts";
 import { coefficientsBySums, coefficientsOf, pairsFor, parameterSums } from "./coefficients.ts";
 import { type Compute, elementBytes, kernelPair } from "./operands.ts";
-import { flag, type LoopShape } from "./request.ts";
+import { flag, type GradInputCall, type LoopShape } from "./request.ts";
 import { parallel, scratchBytes, threadCount } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
 
@@ -128,19 +128,20 @@ export const planes: LoopShape = {
     }
     return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0 };
   },
-
-  gradInput(call) {
-    const { plan, compute, x, dy, dx, mean } = call;
-    const { batch, pool, group, channel, inner } = plan;
-    const coefficients = coefficientsBySums(call);
-    parallel(
-      `planesGradInput${compute}`,
-      [x, dy, dx, mean, coefficients, pool, group, channel, inner, flag(call.sums === null)],
-      batch * pool * group * channel,
-      plan.size,
-    );
-  },
 };
+
+/** dx by sums that are known. */
+export function planesGradInput(call: GradInputCall): void {
+  const { plan, compute, x, dy, dx, mean } = call;
+  const { batch, pool, group, channel, inner } = plan;
+  const coefficients = coefficientsBySums(call);
+  parallel(
+    `planesGradInput${compute}`,
+    [x, dy, dx, mean, coefficients, pool, group, channel, inner, flag(call.sums === null)],
+    batch * pool * group * channel,
+    plan.size,
+  );
+}
 
 /**
  * How many groups make one item of the fused kernels; 0 if the plan is to be done in two phases, because it has too few

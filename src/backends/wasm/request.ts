@@ -47,12 +47,8 @@ export interface SumsAt {
   readonly dWeight: number;
   /** [group, channel]: sum of dy. */
   readonly dBias: number;
-  /** [batch, group, channel, 2]: sum of dy and of dy * xhat. Rows have the sums of each statistic instead. */
+  /** [batch, group, channel, 2]: sum of dy and of dy * xhat. Rows do not work them out. */
   readonly pairs?: number;
-  /** [batch, group]: sum of g. */
-  readonly g?: number;
-  /** [batch, group]: sum of g * xhat. */
-  readonly gXhat?: number;
 }
 
 /** dx by sums that are known. */
@@ -75,7 +71,6 @@ export interface LoopShape {
   forward(call: ForwardCall): void;
   normalize(call: NormalizeCall): void;
   backward(call: BackwardCall): SumsAt;
-  gradInput(call: GradInputCall): void;
   /** Neighbouring groups that are summed together; a call on fewer has other bits. 1 by default. */
   groupsTogether?(plan: Plan, compute: Compute): number;
 }

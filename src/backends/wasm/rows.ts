@@ -56,8 +56,6 @@ export const rows: LoopShape = {
 
   backward(call) {
     const { plan, compute, x, dy, dx, weight, mean, rstd, fixed, parameters } = call;
-    const g = reserve(plan.statistics * 8);
-    const gXhat = reserve(plan.statistics * 8);
     const block = blockOf(plan);
     const items = Math.ceil(plan.batch / block);
     const itemBytes = plan.parameters * (16 + 2 * plan.inner * elementBytes(compute));
@@ -65,32 +63,19 @@ export const rows: LoopShape = {
     parallel(
       kernels.backward[compute],
       [
-        ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd, g, gXhat, sums],
+        ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd, sums],
         ...[plan.batch, plan.group, plan.channel, plan.inner, block],
         ...[flag(plan.centered), flag(fixed)],
       ],
       items,
       plan.size,
     );
-    if (!parameters) return { dWeight: 0, dBias: 0, g, gXhat };
+    if (!parameters) return { dWeight: 0, dBias: 0 };
     const dWeight = reserve(plan.parameters * 8);
     const dBias = reserve(plan.parameters * 8);
     parallel("mergeSums", [sums, dWeight, items, itemBytes, 8], plan.parameters);
     parallel("mergeSums", [sums + plan.parameters * 8, dBias, items, itemBytes, 8], plan.parameters);
-    return { dWeight, dBias, g, gXhat };
-  },
-
-  gradInput({ plan, compute, x, dy, dx, weight, mean, rstd, sums }) {
-    parallel(
-      `rowsGradInput${compute}`,
-      [
-        ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd],
-        ...[sums?.g ?? 0, sums?.gXhat ?? 0, plan.group, rowOf(plan)],
-        ...[flag(plan.centered), flag(sums === null)],
-      ],
-      plan.statistics,
-      plan.size,
-    );
+    return { dWeight, dBias };
   },
 };
 

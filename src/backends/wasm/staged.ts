@@ -110,13 +110,19 @@ export function backward(shape: LoopShape, call: Backward, x: Tensor, dy: Tensor
 }
 
 /** dx by sums that are known. */
-export function gradInput(shape: LoopShape, call: GradInput, x: Tensor, dy: Tensor, dx: Tensor): void {
+export function gradInput(
+  kernel: (call: GradInputCall) => void,
+  call: GradInput,
+  x: Tensor,
+  dy: Tensor,
+  dx: Tensor,
+): void {
   const { plan, compute } = call;
   if (!isLarge(call) || !needsStages(x, dy, dx)) {
     const from = input(x, compute);
     const upstream = input(dy, compute);
     const to = output(dx, needsStage(dy) ? upstream : 0);
-    shape.gradInput({ ...call, x: from, dy: upstream, dx: to.pointer });
+    kernel({ ...call, x: from, dy: upstream, dx: to.pointer });
     finishOutput(to);
     return;
   }
@@ -128,7 +134,7 @@ export function gradInput(shape: LoopShape, call: GradInput, x: Tensor, dy: Tens
       inPart(() => {
         const offset = slice.statistic * 8;
         const sums = call.sums && { g: call.sums.g + offset, gXhat: call.sums.gXhat + offset };
-        shape.gradInput({ ...call, ...partOf(call, slice), sums, x: from, dy: upstream, dx: to });
+        kernel({ ...call, ...partOf(call, slice), sums, x: from, dy: upstream, dx: to });
       });
     },
   );

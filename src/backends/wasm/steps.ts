@@ -2,19 +2,23 @@ import type { Plan } from "../../plan/plan.ts";
 import { toFloat64 } from "../../tensor/cast.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { GradSums, SteppedBackend } from "../backend.ts";
-import type { Choice } from "./choice.ts";
+import { pooledChoice } from "./choice.ts";
+import { columnsGradInput } from "./columns.ts";
 import { computeOf, doubles, parameter } from "./operands.ts";
+import { planes, planesGradInput } from "./planes.ts";
 import type { SumsAt } from "./request.ts";
 import * as staged from "./staged.ts";
 import { inCall, isSingle, parameterGrads, statisticsAt, wasmFor } from "./wasm.ts";
-import { copyOf, float64At } from "./workspace.ts";
+import { float64At } from "./workspace.ts";
 
-/** The kernels of {@link wasmFor}, with a backward in two steps; apart from it, since no norm on one machine calls them. */
+/**
+ * The kernels of {@link wasmFor} for plans whose statistics are shared by all samples, with a backward in two steps; apart from it,
+ * since no norm on one machine calls them.
+ */
 // @__NO_SIDE_EFFECTS__
-export function wasmStepsFor(choice: Choice): SteppedBackend {
-  const { shapeOf } = choice;
+export function wasmSteps(): SteppedBackend {
   return {
-    ...wasmFor(choice),
+    ...wasmFor(pooledChoice),
 
     gradSums(plan, x, dy, statistics, weight) {
       return inCall(() => {
@@ -24,7 +28,7 @@ export function wasmStepsFor(choice: Choice): SteppedBackend {
           ...{ plan, compute, weight: parameter(weight, compute) },
           ...{ ...statisticsAt(statistics), ...needs },
         };
-        const sums = staged.backward(shapeOf(plan, compute), call, x, dy, null);
+        const sums = staged.backward(pooledChoice.shapeOf(plan, compute), call, x, dy, null);
         return { ...parameterGrads(plan, sums), ...statisticSums(plan, sums, weight) };
       });
     },
@@ -40,7 +44,8 @@ export function wasmStepsFor(choice: Choice): SteppedBackend {
           ...{ plan, compute, weight: parameter(weight, compute), ...statisticsAt(statistics) },
           sums: sums && { g: doubles(sums.g), gXhat: doubles(sums.gXhat) },
         };
-        staged.gradInput(shapeOf(plan, compute), call, x, dy, out);
+        const isPlanes = pooledChoice.shapeOf(plan, compute) === planes;
+        staged.gradInput(isPlanes ? planesGradInput : columnsGradInput, call, x, dy, out);
       });
     },
   };
@@ -49,11 +54,10 @@ export function wasmStepsFor(choice: Choice): SteppedBackend {
 /** Sums of g and g * xhat of each statistic: those of its channels, weighted. */
 function statisticSums(
   plan: Plan,
-  { pairs, g, gXhat }: SumsAt,
+  { pairs = 0 }: SumsAt,
   weight: Tensor | null,
 ): Pick<GradSums, "g" | "gXhat"> {
   const n = plan.statistics;
-  if (pairs === undefined) return { g: copyOf(g ?? 0, n), gXhat: copyOf(gXhat ?? 0, n) };
   const sums = { g: new Float64Array(n), gXhat: new Float64Array(n) };
   const weights = weight && toFloat64(weight.data, weight.dtype);
   const perChannel = float64At(pairs, plan.batch * plan.parameters * 2);

@@ -48,10 +48,6 @@ export const tiles: LoopShape = {
     return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0, pairs };
   },
 
-  gradInput(call) {
-    columns.gradInput(call);
-  },
-
   groupsTogether: ({ group }) => group,
 };
 
