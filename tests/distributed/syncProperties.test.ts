@@ -11,6 +11,9 @@ import { type Batch, type SyncStep, syncStep } from "./lockstep.ts";
 /** As many as the promise of equal bits was written for. */
 const manySplits = 10_000;
 
+/** They take half a minute where nothing else runs. */
+const timeout = 300_000;
+
 /** Merging rounds in float64; what is left of it is far below a unit in the last place of float32. */
 const mergedUlp = 1;
 
@@ -74,7 +77,7 @@ function inPool(of: Tensor): Tensor {
   return copy;
 }
 
-describe("synchronized batch normalization over random splits", () => {
+describe("synchronized batch normalization over random splits", { timeout }, () => {
   it(`has the same bits however the samples are divided, and the moments of the whole (${manySplits} splits)`, () => {
     fc.assert(
       fc.property(drawn, ({ batch, cuts }) => {
