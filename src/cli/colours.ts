@@ -10,5 +10,6 @@ export type Paint = (style: Parameters<typeof styleText>[0], text: string) => st
 
 /** A {@link Paint} that does so only where colours are used. */
 export function painter(isColoured: boolean): Paint {
-  return (style, text) => (isColoured ? styleText(style, text) : text);
+  // Node 22.13 and later look at the terminal once more unless told not to.
+  return (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text);
 }

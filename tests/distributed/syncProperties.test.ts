@@ -12,7 +12,7 @@ import { type Batch, type SyncStep, syncStep } from "./lockstep.ts";
 const manySplits = 10_000;
 
 /** They take half a minute where nothing else runs. */
-const manySplitsMilliseconds = 300_000;
+const timeout = 300_000;
 
 /** Merging rounds in float64; what is left of it is far below a unit in the last place of float32. */
 const mergedUlp = 1;
@@ -77,37 +77,33 @@ function inPool(of: Tensor): Tensor {
   return copy;
 }
 
-describe("synchronized batch normalization over random splits", () => {
-  it(
-    `has the same bits however the samples are divided, and the moments of the whole (${manySplits} splits)`,
-    () => {
-      fc.assert(
-        fc.property(drawn, ({ batch, cuts }) => {
-          const split = syncStep(batch, cuts);
-          expect(bytesOf(split).equals(bytesOf(syncStep(batch, [])))).toBe(true);
-          const [{ moments }] = split.forwards;
-          for (const { moments: theirs } of split.forwards) {
-            expect(theirs.count).toBe(moments.count);
-            expect(bytes(theirs.mean).equals(bytes(moments.mean))).toBe(true);
-            expect(bytes(theirs.m2).equals(bytes(moments.m2))).toBe(true);
-          }
-          const { x, channelAxis } = batch;
-          const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== channelAxis);
-          const whole = F.moments(tensor(toFloat64(x.data, x.dtype), x.shape), { axes });
-          expect(moments.count).toBe(whole.count);
-          const most = x.dtype === "float64" ? mergedUlp : float32Ulp;
-          for (let c = 0; c < moments.mean.length; c++) {
-            const [mean, variance] = [whole.mean.data[c], whole.variance.data[c]];
-            const scale = Math.max(Math.abs(mean), Math.sqrt(variance));
-            expect(ulps(moments.mean[c], mean, scale)).toBeLessThanOrEqual(most);
-            expect(ulps(moments.m2[c] / moments.count, variance, variance)).toBeLessThanOrEqual(most);
-          }
-        }),
-        { numRuns: manySplits },
-      );
-    },
-    manySplitsMilliseconds,
-  );
+describe("synchronized batch normalization over random splits", { timeout }, () => {
+  it(`has the same bits however the samples are divided, and the moments of the whole (${manySplits} splits)`, () => {
+    fc.assert(
+      fc.property(drawn, ({ batch, cuts }) => {
+        const split = syncStep(batch, cuts);
+        expect(bytesOf(split).equals(bytesOf(syncStep(batch, [])))).toBe(true);
+        const [{ moments }] = split.forwards;
+        for (const { moments: theirs } of split.forwards) {
+          expect(theirs.count).toBe(moments.count);
+          expect(bytes(theirs.mean).equals(bytes(moments.mean))).toBe(true);
+          expect(bytes(theirs.m2).equals(bytes(moments.m2))).toBe(true);
+        }
+        const { x, channelAxis } = batch;
+        const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== channelAxis);
+        const whole = F.moments(tensor(toFloat64(x.data, x.dtype), x.shape), { axes });
+        expect(moments.count).toBe(whole.count);
+        const most = x.dtype === "float64" ? mergedUlp : float32Ulp;
+        for (let c = 0; c < moments.mean.length; c++) {
+          const [mean, variance] = [whole.mean.data[c], whole.variance.data[c]];
+          const scale = Math.max(Math.abs(mean), Math.sqrt(variance));
+          expect(ulps(moments.mean[c], mean, scale)).toBeLessThanOrEqual(most);
+          expect(ulps(moments.m2[c] / moments.count, variance, variance)).toBeLessThanOrEqual(most);
+        }
+      }),
+      { numRuns: manySplits },
+    );
+  });
 
   it.each([
     { shape: [5, 3, 190, 190], channelAxis: 1 },
