@@ -7,6 +7,7 @@ const config: ViteUserConfig = defineConfig({
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     include: ["src/**/*.test.ts", "tests/**/*.test.ts"],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
