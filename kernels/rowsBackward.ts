@@ -58,8 +58,8 @@ export function rowsBackward<T>(
           const at = row * bytes;
           for (let i: usize = 0; i < taken; i++) {
             const s = (row + i * group) << 3;
-            const own = at + i * apart;
-            storeRow<T>(scratch + i * rowBytes<T>(), x + own, dy + own, w, D, load<f64>(mean + s), load<f64>(rstd + s), centered, isMoving);
+            const start = at + i * apart;
+            storeRow<T>(scratch + i * rowBytes<T>(), x + start, dy + start, w, D, load<f64>(mean + s), load<f64>(rstd + s), centered, isMoving);
           }
           if (isWhole) {
             rowGradients<T>(x + at, dy + at, dx + at, taken, apart, w, D, scratch, chain, apart);
