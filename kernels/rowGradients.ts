@@ -131,6 +131,12 @@ function distance<T>(x: v128, mean: v128, lost: v128, exact: boolean): v128 {
 
 // @ts-ignore: decorator
 @inline
+function dxOf<T>(t: v128, weight: v128, d: v128, b: v128, c: v128): v128 {
+  return mulAdd<T>(t, weight, mulAdd<T>(d, b, c));
+}
+
+// @ts-ignore: decorator
+@inline
 function splatAt<T>(at: usize): v128 {
   return v128.splat<T>(load<T>(at));
 }
@@ -158,7 +164,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t0, d0, v128.load(x + toChain)));
       v128.store(x + toOther, v128.add<T>(g0, v128.load(x + toOther)));
     }
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, v128.load(x + fromWeight)), mulAdd<T>(d0, b, c)));
+    v128.store(x + toDx, dxOf<T>(t0, v128.load(x + fromWeight), d0, b, c));
     const g1 = v128.load(x + fromDy, 16);
     const d1 = distance<T>(v128.load(x, 16), m, lost, exact);
     const t1 = v128.mul<T>(g1, r);
@@ -166,7 +172,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t1, d1, v128.load(x + toChain, 16)), 16);
       v128.store(x + toOther, v128.add<T>(g1, v128.load(x + toOther, 16)), 16);
     }
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t1, v128.load(x + fromWeight, 16)), mulAdd<T>(d1, b, c)), 16);
+    v128.store(x + toDx, dxOf<T>(t1, v128.load(x + fromWeight, 16), d1, b, c), 16);
     const g2 = v128.load(x + fromDy, 32);
     const d2 = distance<T>(v128.load(x, 32), m, lost, exact);
     const t2 = v128.mul<T>(g2, r);
@@ -174,7 +180,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t2, d2, v128.load(x + toChain, 32)), 32);
       v128.store(x + toOther, v128.add<T>(g2, v128.load(x + toOther, 32)), 32);
     }
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t2, v128.load(x + fromWeight, 32)), mulAdd<T>(d2, b, c)), 32);
+    v128.store(x + toDx, dxOf<T>(t2, v128.load(x + fromWeight, 32), d2, b, c), 32);
     const g3 = v128.load(x + fromDy, 48);
     const d3 = distance<T>(v128.load(x, 48), m, lost, exact);
     const t3 = v128.mul<T>(g3, r);
@@ -182,7 +188,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t3, d3, v128.load(x + toChain, 48)), 48);
       v128.store(x + toOther, v128.add<T>(g3, v128.load(x + toOther, 48)), 48);
     }
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t3, v128.load(x + fromWeight, 48)), mulAdd<T>(d3, b, c)), 48);
+    v128.store(x + toDx, dxOf<T>(t3, v128.load(x + fromWeight, 48), d3, b, c), 48);
   }
   for (; x + 16 <= end; x += 16) {
     const g0 = v128.load(x + fromDy);
@@ -192,7 +198,7 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
       v128.store(x + toChain, mulAdd<T>(t0, d0, v128.load(x + toChain)));
       v128.store(x + toOther, v128.add<T>(g0, v128.load(x + toOther)));
     }
-    if (written) v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, v128.load(x + fromWeight)), mulAdd<T>(d0, b, c)));
+    if (written) v128.store(x + toDx, dxOf<T>(t0, v128.load(x + fromWeight), d0, b, c));
   }
   if (x < end) rest<T>(x, x + fromDy, written ? x + toDx : 0, x + fromWeight, end, row, summed ? x + toChain : 0, apart);
 }
@@ -224,44 +230,44 @@ function pairGradients<T>(x: usize, dy: usize, dx: usize, next: usize, weight: u
     const g0 = v128.load(x + fromDy);
     const d0 = v128.sub<T>(v128.load(x), m1);
     const t0 = v128.mul<T>(g0, r1);
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t0, w0), mulAdd<T>(d0, b1, c1)));
+    v128.store(x + toDx, dxOf<T>(t0, w0, d0, b1, c1));
     const h0 = v128.load(x + nextDy);
     const e0 = v128.sub<T>(v128.load(x + next), m2);
     const u0 = v128.mul<T>(h0, r2);
-    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u0, w0), mulAdd<T>(e0, b2, c2)));
+    v128.store(x + nextDx, dxOf<T>(u0, w0, e0, b2, c2));
     v128.store(x + toChain, mulAdd<T>(u0, e0, mulAdd<T>(t0, d0, v128.load(x + toChain))));
     v128.store(x + toOther, v128.add<T>(h0, v128.add<T>(g0, v128.load(x + toOther))));
     const w1 = v128.load(x + fromWeight, 16);
     const g1 = v128.load(x + fromDy, 16);
     const d1 = v128.sub<T>(v128.load(x, 16), m1);
     const t1 = v128.mul<T>(g1, r1);
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t1, w1), mulAdd<T>(d1, b1, c1)), 16);
+    v128.store(x + toDx, dxOf<T>(t1, w1, d1, b1, c1), 16);
     const h1 = v128.load(x + nextDy, 16);
     const e1 = v128.sub<T>(v128.load(x + next, 16), m2);
     const u1 = v128.mul<T>(h1, r2);
-    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u1, w1), mulAdd<T>(e1, b2, c2)), 16);
+    v128.store(x + nextDx, dxOf<T>(u1, w1, e1, b2, c2), 16);
     v128.store(x + toChain, mulAdd<T>(u1, e1, mulAdd<T>(t1, d1, v128.load(x + toChain, 16))), 16);
     v128.store(x + toOther, v128.add<T>(h1, v128.add<T>(g1, v128.load(x + toOther, 16))), 16);
     const w2 = v128.load(x + fromWeight, 32);
     const g2 = v128.load(x + fromDy, 32);
     const d2 = v128.sub<T>(v128.load(x, 32), m1);
     const t2 = v128.mul<T>(g2, r1);
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t2, w2), mulAdd<T>(d2, b1, c1)), 32);
+    v128.store(x + toDx, dxOf<T>(t2, w2, d2, b1, c1), 32);
     const h2 = v128.load(x + nextDy, 32);
     const e2 = v128.sub<T>(v128.load(x + next, 32), m2);
     const u2 = v128.mul<T>(h2, r2);
-    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u2, w2), mulAdd<T>(e2, b2, c2)), 32);
+    v128.store(x + nextDx, dxOf<T>(u2, w2, e2, b2, c2), 32);
     v128.store(x + toChain, mulAdd<T>(u2, e2, mulAdd<T>(t2, d2, v128.load(x + toChain, 32))), 32);
     v128.store(x + toOther, v128.add<T>(h2, v128.add<T>(g2, v128.load(x + toOther, 32))), 32);
     const w3 = v128.load(x + fromWeight, 48);
     const g3 = v128.load(x + fromDy, 48);
     const d3 = v128.sub<T>(v128.load(x, 48), m1);
     const t3 = v128.mul<T>(g3, r1);
-    v128.store(x + toDx, v128.add<T>(v128.mul<T>(t3, w3), mulAdd<T>(d3, b1, c1)), 48);
+    v128.store(x + toDx, dxOf<T>(t3, w3, d3, b1, c1), 48);
     const h3 = v128.load(x + nextDy, 48);
     const e3 = v128.sub<T>(v128.load(x + next, 48), m2);
     const u3 = v128.mul<T>(h3, r2);
-    v128.store(x + nextDx, v128.add<T>(v128.mul<T>(u3, w3), mulAdd<T>(e3, b2, c2)), 48);
+    v128.store(x + nextDx, dxOf<T>(u3, w3, e3, b2, c2), 48);
     v128.store(x + toChain, mulAdd<T>(u3, e3, mulAdd<T>(t3, d3, v128.load(x + toChain, 48))), 48);
     v128.store(x + toOther, v128.add<T>(h3, v128.add<T>(g3, v128.load(x + toOther, 48))), 48);
   }

@@ -56,6 +56,14 @@ function valueOf<T>(x: v128, mean: v128, rstd: v128, w: v128, b: v128, biased: b
   return biased ? mulAdd<T>(xhat, w, b) : v128.mul<T>(xhat, w);
 }
 
+/** Two vectors of one row. */
+// @ts-ignore: decorator
+@inline
+function storeTwo<T>(x: usize, y: usize, mean: v128, rstd: v128, w0: v128, w1: v128, b0: v128, b1: v128, biased: boolean): void {
+  v128.store(y, valueOf<T>(v128.load(x), mean, rstd, w0, b0, biased));
+  v128.store(y, valueOf<T>(v128.load(x, 16), mean, rstd, w1, b1, biased), 16);
+}
+
 // @ts-ignore: decorator
 @inline
 function normalizeFour<T>(x: usize, y: usize, D: usize, mean: usize, rstd: usize, weight: usize, bias: usize, biased: boolean): void {
@@ -78,20 +86,16 @@ function normalizeFour<T>(x: usize, y: usize, D: usize, mean: usize, rstd: usize
     const b1 = biased ? v128.load(bias + j, 16) : w1;
     let from = x + j;
     let to = y + j;
-    v128.store(to, valueOf<T>(v128.load(from), m0, r0, w0, b0, biased));
-    v128.store(to, valueOf<T>(v128.load(from, 16), m0, r0, w1, b1, biased), 16);
+    storeTwo<T>(from, to, m0, r0, w0, w1, b0, b1, biased);
     from += bytes;
     to += bytes;
-    v128.store(to, valueOf<T>(v128.load(from), m1, r1, w0, b0, biased));
-    v128.store(to, valueOf<T>(v128.load(from, 16), m1, r1, w1, b1, biased), 16);
+    storeTwo<T>(from, to, m1, r1, w0, w1, b0, b1, biased);
     from += bytes;
     to += bytes;
-    v128.store(to, valueOf<T>(v128.load(from), m2, r2, w0, b0, biased));
-    v128.store(to, valueOf<T>(v128.load(from, 16), m2, r2, w1, b1, biased), 16);
+    storeTwo<T>(from, to, m2, r2, w0, w1, b0, b1, biased);
     from += bytes;
     to += bytes;
-    v128.store(to, valueOf<T>(v128.load(from), m3, r3, w0, b0, biased));
-    v128.store(to, valueOf<T>(v128.load(from, 16), m3, r3, w1, b1, biased), 16);
+    storeTwo<T>(from, to, m3, r3, w0, w1, b0, b1, biased);
     j += 32;
   } while (j + 32 <= vectorBytes);
   const done = j / sizeof<T>();

@@ -77,31 +77,7 @@ function addAcross<T>(a: usize, n: usize, count: usize, sums: usize): void {
  * For each of `count` runs: the float64 pair at `sums` += sum(x - shift), sum((x - shift)^2) over the rows; `shifts` are float64.
  */
 export function shortColumnSums<T>(x: usize, rows: usize, stride: usize, n: usize, count: usize, shifts: usize, sums: usize, work: usize): void {
-  const together = runsTogether<T>(n);
-  const a = work + mostColumnBytes;
-  for (let done: usize = 0; done < count; done += together) {
-    const runs = least(together, count - done);
-    const bytes = runs * n * sizeof<T>();
-    const whole = bytes & ~15;
-    const last = bytes - 16;
-    for (let i: usize = 0; i < runs; i++) fillRun<T>(work + i * n * sizeof<T>(), n, <T>load<f64>(shifts + ((done + i) << 3)));
-    let at = x + done * n * sizeof<T>();
-    for (let left = rows; left > 0; ) {
-      const taken = least(left, chainRows);
-      memory.fill(a, 0, 2 * mostColumnBytes);
-      let r: usize = 0;
-      for (; r + 8 <= taken; r += 8, at += 8 * stride) {
-        sumEight<T>(at, stride, whole, work, a, mostColumnBytes);
-        if (bytes & 15) sumEight<T>(at + last, stride, 16, work + last, a + whole, mostColumnBytes);
-      }
-      for (; r < taken; r++, at += stride) {
-        sumOne<T>(at, whole, work, a, mostColumnBytes);
-        if (bytes & 15) sumOne<T>(at + last, 16, work + last, a + whole, mostColumnBytes);
-      }
-      addAcross<T>(a, n, runs, sums + (done << 4));
-      left -= taken;
-    }
-  }
+  sumsOverRows<T>(x, 0, rows, stride, n, count, 1, shifts, sums, work, false);
 }
 
 /**
@@ -120,30 +96,66 @@ export function shortColumnGradSums<T>(
   sums: usize,
   work: usize,
 ): void {
+  sumsOverRows<T>(x, dy - x, rows, stride, n, count, channel, means, sums, work, true);
+}
+
+/** Both of them: `centers` are float64, one for each `channel` runs; dy is `toDy` bytes from x, and read if `graded`. */
+// @ts-ignore: decorator
+@inline
+function sumsOverRows<T>(
+  x: usize,
+  toDy: usize,
+  rows: usize,
+  stride: usize,
+  n: usize,
+  count: usize,
+  channel: usize,
+  centers: usize,
+  sums: usize,
+  work: usize,
+  graded: boolean,
+): void {
   const together = runsTogether<T>(n);
   const a = work + mostColumnBytes;
   for (let done: usize = 0; done < count; done += together) {
     const runs = least(together, count - done);
     const bytes = runs * n * sizeof<T>();
     const whole = bytes & ~15;
-    const last = bytes - 16;
-    for (let i: usize = 0; i < runs; i++) fillRun<T>(work + i * n * sizeof<T>(), n, <T>load<f64>(means + (((done + i) / channel) << 3)));
+    for (let i: usize = 0; i < runs; i++) {
+      const center = graded ? (done + i) / channel : done + i;
+      fillRun<T>(work + i * n * sizeof<T>(), n, <T>load<f64>(centers + (center << 3)));
+    }
     let at = x + done * n * sizeof<T>();
-    const from = dy - x;
     for (let left = rows; left > 0; ) {
       const taken = least(left, chainRows);
       memory.fill(a, 0, 2 * mostColumnBytes);
       let r: usize = 0;
-      for (; r + 4 <= taken; r += 4, at += 4 * stride) {
-        gradSumFour<T>(at, at + from, stride, whole, work, a, mostColumnBytes);
-        if (bytes & 15) gradSumFour<T>(at + last, at + last + from, stride, 16, work + last, a + whole, mostColumnBytes);
+      const step: usize = graded ? 4 : 8;
+      for (; r + step <= taken; r += step, at += step * stride) {
+        sumStep<T>(at, toDy, stride, whole, work, a, graded);
+        if (bytes & 15) sumStep<T>(at + bytes - 16, toDy, stride, 16, work + bytes - 16, a + whole, graded);
       }
       for (; r < taken; r++, at += stride) {
-        gradSumOne<T>(at, at + from, whole, work, a, mostColumnBytes);
-        if (bytes & 15) gradSumOne<T>(at + last, at + last + from, 16, work + last, a + whole, mostColumnBytes);
+        sumRow<T>(at, toDy, whole, work, a, graded);
+        if (bytes & 15) sumRow<T>(at + bytes - 16, toDy, 16, work + bytes - 16, a + whole, graded);
       }
       addAcross<T>(a, n, runs, sums + (done << 4));
       left -= taken;
     }
   }
+}
+
+/** Four rows of a gradient, eight of x alone. */
+// @ts-ignore: decorator
+@inline
+function sumStep<T>(x: usize, toDy: usize, stride: usize, bytes: usize, centers: usize, chain: usize, graded: boolean): void {
+  if (graded) gradSumFour<T>(x, x + toDy, stride, bytes, centers, chain, mostColumnBytes);
+  else sumEight<T>(x, stride, bytes, centers, chain, mostColumnBytes);
+}
+
+// @ts-ignore: decorator
+@inline
+function sumRow<T>(x: usize, toDy: usize, bytes: usize, centers: usize, chain: usize, graded: boolean): void {
+  if (graded) gradSumOne<T>(x, x + toDy, bytes, centers, chain, mostColumnBytes);
+  else sumOne<T>(x, bytes, centers, chain, mostColumnBytes);
 }
