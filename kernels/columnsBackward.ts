@@ -3,6 +3,7 @@ import { storeGradients } from "./coefficients";
 import { columnGradInput, columnScale } from "./columnApply";
 import { blocksOf, foldedSum, frameBytes, mergeColumns, rowsOf, sliceOf, spreadValue } from "./columnFrames";
 import { columnGradSums } from "./columnLoops";
+import { isPaired, pairedGradients, pairedMeans } from "./columnPairs";
 import { least } from "./lanes";
 
 /** The means' T part as the first coefficient of every column. An item is a statistic. */
@@ -22,7 +23,13 @@ export function columnsMeans<T>(
   for (let s = begin; s < end; ) {
     const to = frames + (s / group) * frame;
     let column = (s % group) * chunk;
-    for (const stop = least(end, s + group - s % group); s < stop; s++, column += chunk) {
+    const stop = least(end, s + group - s % group);
+    if (isPaired(chunk, fold)) {
+      const reached = pairedMeans<T>(to, mean + ((s - column) << 3), column, column + stop - s);
+      s += reached - column;
+      column = reached;
+    }
+    for (; s < stop; s++, column += chunk) {
       spreadValue<T>(to, column, chunk, width, fold, <T>load<f64>(mean + (s << 3)));
     }
   }
@@ -99,25 +106,32 @@ export function columnsGradMerge<T>(
     const totals = frames + b * frameBytes<T>(S, blocks) + S * 4 * sizeof<T>();
     const column = (from - first) * chunk;
     for (let f: usize = 0; f < fold; f++) mergeColumns(totals, S, blocks, f * width + column, (to - from) * chunk);
+    if (isPaired(chunk, fold)) {
+      const coefficients = gradients ? totals - 3 * S * sizeof<T>() : 0;
+      const at = first << 3;
+      const reached = pairedGradients<T>(totals, coefficients, S, mean + at, rstd + at, weight, sums + (first << 4), <f64>count, centered, fixed, column, to - first);
+      from = first + reached;
+    }
+    const rest = from;
     for (; from < to; from++) {
       const own = (from - first) * channel;
       const pairs = sums + ((from * channel) << 4);
       const center = load<f64>(mean + (from << 3));
       const r = load<f64>(rstd + (from << 3));
-      const rest = center - <f64><T>center;
+      const lost = center - <f64><T>center;
       for (let i: usize = 0; i < channel; i++) {
         const sum1 = foldedSum(totals, (own + i) * inner, inner, width, fold);
         const sum2 = foldedSum(totals + (S << 3), (own + i) * inner, inner, width, fold);
         store<f64>(pairs + (i << 4), sum1);
-        store<f64>(pairs + (i << 4), (sum2 - rest * sum1) * r, 8);
+        store<f64>(pairs + (i << 4), (sum2 - lost * sum1) * r, 8);
       }
       if (gradients) {
         const w = weight ? weight + own * sizeof<T>() : 0;
         storeGradients<T>(gradients + from * channel * 3 * sizeof<T>(), w, center, r, pairs, channel, <f64>count, centered, fixed);
       }
     }
+    if (gradients) columnsGradCoefficients<T>(frames, gradients, group, channel, inner, fold, blocks, scratch, rest, to);
   }
-  if (gradients) columnsGradCoefficients<T>(frames, gradients, group, channel, inner, fold, blocks, scratch, begin, end);
 }
 
 /** Coefficients of dx = dy * a + ((x - mean) * b + c) for every column, by `gradients`. An item is a statistic. */

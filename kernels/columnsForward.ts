@@ -8,6 +8,7 @@ import { storeCoefficients } from "./coefficients";
 import { columnNormalize } from "./columnApply";
 import { blocksOf, foldedSum, frameBytes, mergeColumns, rowsOf, sliceOf, spreadValue } from "./columnFrames";
 import { columnSums, sampleColumns } from "./columnLoops";
+import { isPaired, pairedCoefficients, pairedMoments } from "./columnPairs";
 import { least } from "./lanes";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean, sumsHold } from "./moments";
 
@@ -118,6 +119,7 @@ export function columnsMoments<T>(
   const S = fold * width;
   const count = <f64>(pool * chunk);
   const inverse = 1 / count;
+  const arePairs = isPaired(chunk, fold) && centered;
   for (let from = begin; from < end; ) {
     const b = from / group;
     const to = least((b + 1) * group, end);
@@ -125,7 +127,14 @@ export function columnsMoments<T>(
     const totals = shift + S * 4 * sizeof<T>();
     const column = (from - b * group) * chunk;
     for (let f: usize = 0; f < fold; f++) mergeColumns(totals, S, blocks, f * width + column, (to - from) * chunk);
+    const first = (b * group) << 3;
     for (let at = column; from < to; from++, at += chunk) {
+      if (arePairs) {
+        const reached = pairedMoments<T>(shift, totals, S, mean + first, m2 + first, rstd + first, count, eps, at, at + to - from);
+        from += reached - at;
+        at = reached;
+        if (from == to) break;
+      }
       const sum2 = foldedSum(totals + (S << 3), at, chunk, width, fold);
       const start = x + (b * pool * width + at) * sizeof<T>();
       let center: f64 = 0;
@@ -178,7 +187,14 @@ export function columnsCoefficients<T>(
   for (let s = begin; s < end; ) {
     const to = frames + (s / group) * frame;
     let i = (s % group) * channel;
-    for (const stop = least(end, s + group - s % group); s < stop; s++) {
+    const stop = least(end, s + group - s % group);
+    if (isPaired(channel * inner, fold)) {
+      const first = (s - i) << 3;
+      const reached = pairedCoefficients<T>(to, S, mean + first, rstd + first, weight, bias, i, i + stop - s);
+      s += reached - i;
+      i = reached;
+    }
+    for (; s < stop; s++) {
       for (const last = i + channel; i < last; i++) {
         storeCoefficients<T>(scratch, load<f64>(mean + (s << 3)), load<f64>(rstd + (s << 3)), weight, bias, i);
         spreadValue<T>(to, i * inner, inner, width, fold, load<T>(scratch));

@@ -1,26 +1,34 @@
 // Partial sums of items, added in the order of the items, whichever thread made them.
 
-/**
- * out[i] = sum over k of parts[k][i]: `parts` holds `count` blocks `stride` bytes apart of float64,
- * `step` bytes from one element to the next. An item is an element of out.
- */
-export function mergeSums(
-  parts: usize,
-  out: usize,
-  count: usize,
-  stride: usize,
-  step: usize,
-  scratch: usize,
-  begin: usize,
-  end: usize,
-): void {
-  memory.fill(out + (begin << 3), 0, (end - begin) << 3);
-  for (let k: usize = 0; k < count; k++) {
-    let from = parts + k * stride + begin * step;
-    for (let i = begin; i < end; i++, from += step) {
-      const at = out + (i << 3);
-      store<f64>(at, load<f64>(at) + load<f64>(from));
+/** out[i] = sum over k of parts[k][i]: `parts` holds `count` blocks `stride` bytes apart of float64. An item is an element of out. */
+export function mergeSums(parts: usize, out: usize, count: usize, stride: usize, scratch: usize, begin: usize, end: usize): void {
+  mergeRun(out + (begin << 3), parts + (begin << 3), end - begin, stride, count);
+}
+
+/** The n float64 at `to` become sums over `count` runs `stride` bytes apart. A line of the cache at a time, since their distance may be a power of two. */
+export function mergeRun(to: usize, from: usize, n: usize, stride: usize, count: usize): void {
+  const end = to + (n << 3);
+  const apart = count * stride;
+  for (; to + 64 <= end; to += 64, from += 64) {
+    let a = f64x2.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    for (let at = from, stop = at + apart; at != stop; at += stride) {
+      a = f64x2.add(a, v128.load(at));
+      b = f64x2.add(b, v128.load(at, 16));
+      c = f64x2.add(c, v128.load(at, 32));
+      d = f64x2.add(d, v128.load(at, 48));
     }
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+  }
+  for (; to < end; to += 8, from += 8) {
+    let sum: f64 = 0;
+    for (let at = from, stop = at + apart; at != stop; at += stride) sum += load<f64>(at);
+    store<f64>(to, sum);
   }
 }
 

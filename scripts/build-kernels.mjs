@@ -14,16 +14,24 @@ const root = fileURLToPath(new URL("..", import.meta.url));
  * statistic, a column or several rows, so that the call takes no time that can be measured.
  */
 const uncopied = [
-  "kernels/columnFrames/spreadFolds",
-  "kernels/columnFrames/sumFolds",
-  "kernels/columnLoops/flush",
-  "kernels/columnLoops/gradSumOne",
-  "kernels/columnLoops/sumOne",
   "kernels/coefficients/scaleSums",
+  "kernels/columnFrames/foldedSum",
+  "kernels/columnFrames/spreadValue",
+  "kernels/columnLoops/flush",
+  "kernels/columnLoops/gradSumFour",
+  "kernels/columnLoops/gradSumOne",
+  "kernels/columnLoops/sumEight",
+  "kernels/columnLoops/sumOne",
+  "kernels/columnPairs/pairedCoefficients",
+  "kernels/columnPairs/pairedGradients",
+  "kernels/columnPairs/pairedMoments",
   "kernels/moments/about",
   "kernels/moments/deviations",
   "kernels/rowGradients/rowGradInput",
+  "kernels/rowGradients/rowParameterSums",
+  "kernels/rowGradients/rowScale",
   "kernels/rowGradients/sumRow",
+  "kernels/rowMoments/sumsAboutZero",
   "kernels/rowsBackward/flush",
 ];
 

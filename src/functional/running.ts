@@ -30,11 +30,12 @@ export function runningDdof(who: string, { runningVarianceDdof = 1 }: RunningOpt
 export function updateRunning(running: Tensor | null, batch: Float64Array, weight: number): void {
   if (running === null) return;
   const { data, dtype } = running;
+  const kept = 1 - weight;
   if (dtype === "float32" || dtype === "float64") {
-    for (let s = 0; s < batch.length; s++) data[s] = (1 - weight) * data[s] + weight * batch[s];
+    for (let s = 0; s < batch.length; s++) data[s] = kept * data[s] + weight * batch[s];
     return;
   }
   const old = toFloat64(data, dtype);
-  const updated = batch.map((value, s) => (1 - weight) * old[s] + weight * value);
+  const updated = batch.map((value, s) => kept * old[s] + weight * value);
   storeFloat64(updated, data, dtype);
 }

@@ -12,15 +12,15 @@ export function pairsFor(plan: Plan): number {
 
 /** dWeight and dBias: the pairs added over the batch. */
 export function parameterSums(plan: Plan, pairs: number): SumsAt {
-  const dWeight = reserve(plan.parameters * 8);
-  const dBias = reserve(plan.parameters * 8);
+  const dWeight = reserve(plan.parameters * 16);
+  const dBias = dWeight + plan.parameters * 8;
   parallel(
     "mergePairs",
     [pairs, dBias, dWeight, plan.batch, plan.parameters * 16],
     plan.parameters,
     plan.parameters * plan.batch,
   );
-  return { dWeight, dBias, pairs };
+  return { parameters: dWeight, pairs };
 }
 
 /** Where the three coefficients of dx for every [batch, group, channel] go. */

@@ -110,7 +110,7 @@ export const columns: LoopShape = {
       );
     } else if (dx !== 0) setGradients(cut, call, coefficientsOf(call, pairs));
     if (dx !== 0) gradInputBy(cut, call, fixed);
-    return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0 };
+    return parameters ? parameterSums(plan, pairs) : { parameters: 0 };
   },
 };
 

@@ -126,7 +126,7 @@ export const planes: LoopShape = {
         );
       }
     }
-    return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0 };
+    return parameters ? parameterSums(plan, pairs) : { parameters: 0 };
   },
 };
 

@@ -43,10 +43,8 @@ export interface BackwardCall extends Call, StatisticsAt {
 
 /** Addresses of a backward's float64 sums; 0 where they were not asked for. */
 export interface SumsAt {
-  /** [group, channel]: sum of dy * xhat. */
-  readonly dWeight: number;
-  /** [group, channel]: sum of dy. */
-  readonly dBias: number;
+  /** [2, group, channel]: sum of dy * xhat, sum of dy. */
+  readonly parameters: number;
   /** [batch, group, channel, 2]: sum of dy and of dy * xhat. Rows do not work them out. */
   readonly pairs?: number;
 }

@@ -70,12 +70,10 @@ export const rows: LoopShape = {
       items,
       plan.size,
     );
-    if (!parameters) return { dWeight: 0, dBias: 0 };
-    const dWeight = reserve(plan.parameters * 8);
-    const dBias = reserve(plan.parameters * 8);
-    parallel("mergeSums", [sums, dWeight, items, itemBytes, 8], plan.parameters);
-    parallel("mergeSums", [sums + plan.parameters * 8, dBias, items, itemBytes, 8], plan.parameters);
-    return { dWeight, dBias };
+    if (!parameters) return { parameters: 0 };
+    const merged = reserve(plan.parameters * 16);
+    parallel("mergeSums", [sums, merged, items, itemBytes], plan.parameters * 2);
+    return { parameters: merged };
   },
 };
 

@@ -106,7 +106,7 @@ export function backward(shape: LoopShape, call: Backward, x: Tensor, dy: Tensor
       float64At(pairs + first, n).set(float64At(sums.pairs as number, n));
     });
   });
-  return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0 };
+  return parameters ? parameterSums(plan, pairs) : { parameters: 0 };
 }
 
 /** dx by sums that are known. */

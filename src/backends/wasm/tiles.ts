@@ -45,7 +45,7 @@ export const tiles: LoopShape = {
       plan.batch,
       plan.size,
     );
-    return parameters ? parameterSums(plan, pairs) : { dWeight: 0, dBias: 0, pairs };
+    return parameters ? parameterSums(plan, pairs) : { parameters: 0, pairs };
   },
 
   groupsTogether: ({ group }) => group,

@@ -6,7 +6,7 @@ import { computeOf, doubles, parameter } from "./operands.ts";
 import type { StatisticsAt, SumsAt } from "./request.ts";
 import { provide } from "./runtime.ts";
 import * as staged from "./staged.ts";
-import { copyOf, releaseAll, reserve } from "./workspace.ts";
+import { copyRows, releaseAll, reserve } from "./workspace.ts";
 
 /**
  * WebAssembly kernels for the plans of a choice, of at least one element: float32 with float64 sums; float64 throughout for float64.
@@ -74,10 +74,10 @@ function forward(
   const bias = parameter(affine.bias, compute);
   const call = { plan, compute, weight, bias, mean, m2, rstd, eps };
   staged.forward(shapeOf(plan, compute), call, x, out);
-  const means = copyOf(mean, n);
+  const copies = copyRows(mean, n, 3);
   return {
-    moments: { count: plan.count, mean: means, m2: copyOf(m2, n) },
-    statistics: { mean: means, rstd: copyOf(rstd, n) },
+    moments: { count: plan.count, mean: copies[0], m2: copies[1] },
+    statistics: { mean: copies[0], rstd: copies[2] },
   };
 }
 
@@ -94,6 +94,7 @@ export function statisticsAt({ mean, rstd }: Statistics): StatisticsAt {
   return { mean: doubles(mean), rstd: doubles(rstd) };
 }
 
-export function parameterGrads({ parameters }: Plan, { dWeight, dBias }: SumsAt): ParameterGrads {
-  return { dWeight: copyOf(dWeight, parameters), dBias: copyOf(dBias, parameters) };
+export function parameterGrads(plan: Plan, { parameters }: SumsAt): ParameterGrads {
+  const copies = copyRows(parameters, plan.parameters, 2);
+  return { dWeight: copies[0], dBias: copies[1] };
 }

@@ -1,4 +1,5 @@
 import type { arrayConstructor, TypedArray } from "../../tensor/dtype.ts";
+import { copyElements } from "./copy.ts";
 import { allocate, free, memoryBuffer } from "./runtime.ts";
 
 // Memory for the length of one call: staged operands, statistics, partial sums. One block serves call after call;
@@ -10,9 +11,8 @@ let needed = 0;
 let mostNeeded = 0;
 const extra: number[] = [];
 
-/** Values of a chunk, and the most that a copy takes of it. */
+/** Values of a chunk that copies share. */
 const chunkLength = 1024;
-const shortLength = 64;
 
 /** A larger block is not kept from one call to the next. */
 const keptBytes = 1 << 24;
@@ -77,30 +77,21 @@ export function heapOf(array: TypedArray): TypedArray {
   return heap;
 }
 
-let whole: Float64Array = new Float64Array(0);
-
-/** A copy of the n float64 at an address, perhaps in a buffer that it shares. */
-export function copyOf(pointer: number, n: number): Float64Array {
-  // One view serves all copies until the memory grows: for a few elements, making views would take most of a call.
-  const buffer = memoryBuffer();
-  if (whole.buffer !== buffer) whole = new Float64Array(buffer);
-  const first = pointer / 8;
-  if (n > shortLength) return whole.slice(first, first + n);
-  const copy = shortArray(n);
-  for (let i = 0; i < n; i++) copy[i] = whole[first + i];
-  return copy;
-}
-
-let chunk: ArrayBuffer = new ArrayBuffer(0);
+let chunk: Float64Array = new Float64Array(0);
 let chunkUsed = 0;
 
-/** An array in a buffer shared with the ones before: a buffer of its own would take as long as a small call. */
-function shortArray(n: number): Float64Array {
-  if (chunkUsed + n * 8 > chunk.byteLength) {
-    chunk = new ArrayBuffer(chunkLength * 8);
+/**
+ * Copies of the `rows` rows of n float64 at an address, one after the other in a buffer that they may share with the copies
+ * before: a buffer for each would take as long as a small call.
+ */
+export function copyRows(pointer: number, n: number, rows: number): Float64Array[] {
+  const length = n * rows;
+  if (chunkUsed + length > chunk.length) {
+    chunk = new Float64Array(Math.max(chunkLength, length));
     chunkUsed = 0;
   }
-  const array = new Float64Array(chunk, chunkUsed, n);
-  chunkUsed += n * 8;
-  return array;
+  copyElements(chunk, chunkUsed, heapOf(chunk), pointer / 8, length);
+  const copies: Float64Array[] = [];
+  for (let row = 0; row < rows; row++, chunkUsed += n) copies.push(chunk.subarray(chunkUsed, chunkUsed + n));
+  return copies;
 }
