@@ -1,6 +1,5 @@
 import { pooledChoice } from "../backends/wasm/choice.ts";
 import { wasmFor } from "../backends/wasm/wasm.ts";
-import { varianceOf } from "../plan/moments.ts";
 import { channelPlan } from "../plan/plan.ts";
 import { frontAxis, sizeText } from "../tensor/shape.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/tensor.ts";
@@ -99,7 +98,7 @@ export function batchNormForward(
   const { y, backward, moments } = normalize(request);
   if (moments.count > 0) {
     updateRunning(running.mean, moments.mean, weight);
-    updateRunning(running.var, varianceOf(moments, ddof), weight);
+    updateRunning(running.var, moments.m2, weight, moments.count - ddof);
   }
   return { y, backward };
 }

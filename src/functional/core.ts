@@ -192,9 +192,10 @@ function fixedStatistics(request: Request, mean: Tensor, variance: Tensor): Stat
   const seen = toFloat64(mean.data, mean.dtype);
   // A copy, also of float64: the running ones may move before backward.
   const means = mean.dtype === "float64" ? seen.slice() : seen;
+  // No copy of float32, as of float64.
+  const variances = variance.dtype === "float32" ? variance.data : toFloat64(variance.data, variance.dtype);
   const rstd = new Float64Array(variance.size);
-  const variances = toFloat64(variance.data, variance.dtype);
-  for (let s = 0; s < rstd.length; s++) rstd[s] = 1 / Math.sqrt(variances[s] + eps);
+  for (let s = 0; s < rstd.length; s++) rstd[s] = 1 / Math.sqrt((variances[s] as number) + eps);
   return { mean: means, rstd };
 }
 

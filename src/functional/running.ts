@@ -26,16 +26,22 @@ export function runningDdof(who: string, { runningVarianceDdof = 1 }: RunningOpt
   return oneOf(who, "runningVarianceDdof", runningVarianceDdof, [0, 1]);
 }
 
-/** running = (1 - weight) * running + weight * batch, rounded once to the dtype of `running`. */
-export function updateRunning(running: Tensor | null, batch: Float64Array, weight: number): void {
+/** running = (1 - weight) * running + weight * batch / divisor, rounded once to the dtype of `running`. */
+export function updateRunning(
+  running: Tensor | null,
+  batch: Float64Array,
+  weight: number,
+  divisor: number = 1,
+): void {
   if (running === null) return;
   const { data, dtype } = running;
   const kept = 1 - weight;
+  const gain = weight / divisor;
   if (dtype === "float32" || dtype === "float64") {
-    for (let s = 0; s < batch.length; s++) data[s] = kept * data[s] + weight * batch[s];
+    for (let s = 0; s < batch.length; s++) data[s] = kept * data[s] + gain * batch[s];
     return;
   }
   const old = toFloat64(data, dtype);
-  const updated = batch.map((value, s) => kept * old[s] + weight * value);
+  const updated = batch.map((value, s) => kept * old[s] + gain * value);
   storeFloat64(updated, data, dtype);
 }

@@ -35,14 +35,12 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
 }
 
 /**
- * Variance of each statistic: `m2 / (count - ddof)`.
+ * Variance of each statistic: `m2 / (count - ddof)`; NaN, not Infinity, for the unbiased one of a single value.
  *
  * @param ddof 0 for the biased (population) variance, 1 for the unbiased (sample) one
  */
 export function varianceOf({ count, m2 }: Moments, ddof: 0 | 1): Float64Array {
-  // As frameworks do it, n / (n - 1) times the biased variance: NaN, not Infinity, for a single value.
-  const unbias = ddof === 0 ? 1 : count / (count - 1);
   const variance = new Float64Array(m2.length);
-  for (let s = 0; s < m2.length; s++) variance[s] = (m2[s] / count) * unbias;
+  for (let s = 0; s < m2.length; s++) variance[s] = m2[s] / (count - ddof);
   return variance;
 }

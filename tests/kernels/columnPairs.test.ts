@@ -8,7 +8,7 @@ import { byKernels, byReference, type Case, caseOf, expectClose, expectSame, nor
 const pool = 37;
 
 /** A column of each kind that the fast way cannot finish, among others. */
-const special: ReadonlyMap<number, (row: number) => number> = new Map([
+const special: ReadonlyMap<number, (row: number) => number> = new Map<number, (row: number) => number>([
   [4, () => 2.5],
   [7, () => 0],
   [8, (row) => (row === 30 ? 1e30 : row)],

@@ -19,7 +19,7 @@ export const controlBytes = 12288;
 // Words of the control block; what one thread writes often and others read has a cache line of its own.
 /** Counts calls and wakes the workers. */
 const generationWord = 0;
-/** Parts not finished. */
+/** Pieces not finished. */
 const pendingWord = 16;
 /** Workers in Atomics.wait. */
 const sleepersWord = 32;
@@ -33,6 +33,12 @@ const messageLengthWord = 68;
 /** One cache line for each part. */
 const claimsWord = 80;
 const claimStride = 16;
+
+/**
+ * Where the pieces of a part end, in sixteenths. Most of it is its thread's own, whose cache the data may be in; the rest goes
+ * to whoever is ready first, since processors differ in speed.
+ */
+const pieceEnds = [11, 14, 16];
 
 /** Bytes from the control block's start. */
 const numbersOffset = 8192;
@@ -93,7 +99,7 @@ export function announce({ control, numbers }: Participant, call: Call): number 
   numbers[itemsNumber] = call.items;
   numbers[scratchNumber] = call.scratch;
   for (let i = 0; i < call.args.length; i++) numbers[firstArgumentNumber + i] = call.args[i];
-  Atomics.store(control, pendingWord, call.parts);
+  Atomics.store(control, pendingWord, call.parts * pieceEnds.length);
   for (let part = 0; part < call.parts; part++) {
     Atomics.store(control, claimsWord + part * claimStride, openClaim(generation));
   }
@@ -103,25 +109,37 @@ export function announce({ control, numbers }: Participant, call: Call): number 
 }
 
 /**
- * Runs the parts of a call that nobody has taken, `own` first. A worker that is late, asleep or dead
- * before it took its part so costs time, never the result.
+ * Runs the pieces of a call that nobody has taken, those of part `own` first. A worker that is late, asleep or dead
+ * before it took a piece so costs time, never the result.
  */
 export function runParts(team: Participant, generation: number, own: number): void {
   const { control } = team;
   const parts = Atomics.load(control, partsWord);
+  if (own >= parts) return;
   for (let i = 0; i < parts; i++) {
     const part = (own + i) % parts;
-    const at = claimsWord + part * claimStride;
-    const open = openClaim(generation);
-    // A claim is of one generation, so that a thread that slept through a whole call cannot take part in the next.
-    if (Atomics.load(control, at) !== open) continue;
-    if (Atomics.compareExchange(control, at, open, open + 1) !== open) continue;
-    try {
-      runPart(team, part);
-    } catch (error) {
-      recordFailure(team, error);
+    for (let piece = claim(control, generation, part); piece >= 0; piece = claim(control, generation, part)) {
+      try {
+        runPiece(team, own, part, piece);
+      } catch (error) {
+        recordFailure(team, error);
+      }
+      if (Atomics.sub(control, pendingWord, 1) === 1) Atomics.notify(control, pendingWord);
     }
-    if (Atomics.sub(control, pendingWord, 1) === 1) Atomics.notify(control, pendingWord);
+  }
+}
+
+/** The next piece of a part, now this thread's; -1 if there is none, or the call is over. */
+function claim(control: Int32Array, generation: number, part: number): number {
+  const at = claimsWord + part * claimStride;
+  const open = openClaim(generation);
+  // A claim is of one generation, so that a thread that slept through a whole call cannot take part in the next.
+  for (let next = Atomics.load(control, at); ; ) {
+    const piece = (next - open) | 0;
+    if (piece < 0 || piece >= pieceEnds.length) return -1;
+    const found = Atomics.compareExchange(control, at, next, next + 1);
+    if (found === next) return piece;
+    next = found;
   }
 }
 
@@ -130,12 +148,12 @@ export function boundary(items: number, parts: number, part: number): number {
   return Math.floor((items * part) / parts);
 }
 
-/** Parts that are not finished. */
+/** Pieces that are not finished. */
 export function pendingParts({ control }: Participant): number {
   return Atomics.load(control, pendingWord);
 }
 
-/** Sleeps until the last part is finished or `milliseconds` have passed. */
+/** Sleeps until the last piece is finished or `milliseconds` have passed. */
 export function sleepWhilePending({ control }: Participant, pending: number, milliseconds: number): void {
   Atomics.wait(control, pendingWord, pending, milliseconds);
 }
@@ -192,19 +210,31 @@ type InstanceConstructor = new (
 ) => { readonly exports: WasmExports };
 
 function openClaim(generation: number): number {
-  return (generation << 1) | 0;
+  return generation << 2;
 }
 
-function runPart({ control, numbers, kernels }: Participant, part: number): void {
+function runPiece(
+  { control, numbers, kernels }: Participant,
+  own: number,
+  part: number,
+  piece: number,
+): void {
   const parts = control[partsWord];
   const items = numbers[itemsNumber];
-  const begin = boundary(items, parts, part);
-  const end = boundary(items, parts, part + 1);
+  const from = boundary(items, parts, part);
+  const length = boundary(items, parts, part + 1) - from;
+  const begin = piece === 0 ? from : from + pieceEnd(length, piece - 1);
+  const end = from + pieceEnd(length, piece);
   if (begin === end) return;
   const args: number[] = [];
   const count = control[argumentCountWord];
   for (let i = 0; i < count; i++) args.push(numbers[firstArgumentNumber + i]);
-  kernels[control[kernelWord]](...args, numbers[scratchNumber] + part * scratchBytes, begin, end);
+  kernels[control[kernelWord]](...args, numbers[scratchNumber] + own * scratchBytes, begin, end);
+}
+
+/** Items of a part of so many items before the end of a piece. */
+function pieceEnd(length: number, piece: number): number {
+  return Math.ceil((length * pieceEnds[piece]) / 16);
 }
 
 function recordFailure({ control, message }: Participant, error: unknown): void {
