@@ -21,6 +21,9 @@ export interface RunOptions {
 
 /** A slow entrant takes part in as many rounds as fit this, and in one at least. */
 const slowMilliseconds = 4000;
+/** Turns' time that everyone is called for before the first round, and at most so long: engines compile what they find hot. */
+const warmTurns = 15;
+const warmMilliseconds = 300;
 /** Pause after each turn, for the last one's spinning threads to go to sleep. */
 const settleMilliseconds = 5;
 
@@ -109,7 +112,8 @@ async function checkAndWarm(
     );
     if (problem !== null) return left(remote, error, `wrong: ${problem}`);
     const before = threadTicks(remote.pid ?? 0);
-    const warm = await remote.ask({ op: "run", milliseconds });
+    const warming = Math.min(warmTurns * milliseconds, warmMilliseconds);
+    const warm = await remote.ask({ op: "run", milliseconds: warming });
     if (warm.error !== undefined) return left(remote, error, `failed: ${warm.error}`);
     let pinned: boolean | null = null;
     if (entrant.threads > 1) {

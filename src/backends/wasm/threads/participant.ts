@@ -234,7 +234,7 @@ function runPiece(
 
 /** Items of a part of so many items before the end of a piece. */
 function pieceEnd(length: number, piece: number): number {
-  return Math.ceil((length * pieceEnds[piece]) / 16);
+  return Math.floor((length * pieceEnds[piece]) / 16);
 }
 
 function recordFailure({ control, message }: Participant, error: unknown): void {
