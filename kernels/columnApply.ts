@@ -1,8 +1,9 @@
 // The elementwise passes over `rows` rows, `stride` bytes apart, whose columns have coefficients of their own. Rows taken
-// together share the loads of those; beyond the cache rows in their order are faster. Of float64 they are always taken in their order.
+// together share the loads of those; they are far apart (columnLoops.ts). Of float64 each is taken alone.
+import { runLength } from "./columnLoops";
 import { mulAdd } from "./lanes";
 
-/** y = (x - mean[j]) * scale[j] + shift[j] over the first `width` columns of each row; `together` rows share what they load. */
+/** y = (x - mean[j]) * scale[j] + shift[j] over the first `width` columns of each row; up to `most` rows share what they load. */
 export function columnNormalize<T>(
   x: usize,
   y: usize,
@@ -12,16 +13,20 @@ export function columnNormalize<T>(
   mean: usize,
   scale: usize,
   shift: usize,
-  together: usize = 1,
+  most: usize,
 ): void {
   const bytes = width * sizeof<T>();
   for (let left = rows; left > 0; ) {
-    const taken: usize = left < together || sizeof<T>() == 8 ? 1 : together;
-    if (taken > 1) normalizeRows<T>(x, y, taken * stride, stride, bytes, mean, scale, shift);
-    else normalizeRow<T>(x, y, bytes, mean, scale, shift);
-    left -= taken;
-    x += taken * stride;
-    y += taken * stride;
+    const together: usize = left < most || sizeof<T>() == 8 ? 1 : most;
+    const length = runLength(left, together, stride);
+    const apart = length * stride;
+    for (let i: usize = 0; i < length; i++, x += stride, y += stride) {
+      if (together > 1) normalizeRows<T>(x, y, together * apart, apart, bytes, mean, scale, shift);
+      else normalizeRow<T>(x, y, bytes, mean, scale, shift);
+    }
+    left -= together * length;
+    x += (together - 1) * apart;
+    y += (together - 1) * apart;
   }
 }
 
@@ -88,7 +93,7 @@ function normalizeRest<T>(x: usize, y: usize, all: usize, stride: usize, j: usiz
   }
 }
 
-/** dx = dy * a[j] + ((x - mean[j]) * b[j] + c[j]) over the first `width` columns of each row; `together`, 1 or 4, rows share what they load. */
+/** dx = dy * a[j] + ((x - mean[j]) * b[j] + c[j]) over the first `width` columns of each row. */
 export function columnGradInput<T>(
   x: usize,
   dy: usize,
@@ -100,17 +105,20 @@ export function columnGradInput<T>(
   a: usize,
   b: usize,
   c: usize,
-  together: usize = 1,
 ): void {
   const bytes = width * sizeof<T>();
   for (let left = rows; left > 0; ) {
-    const taken: usize = together < 4 || left < 4 || sizeof<T>() == 8 ? 1 : 4;
-    if (taken == 4) gradInputFour<T>(x, dy, dx, stride, bytes, mean, a, b, c);
-    else gradInputOne<T>(x, dy, dx, bytes, mean, a, b, c);
-    left -= taken;
-    x += taken * stride;
-    dy += taken * stride;
-    dx += taken * stride;
+    const together: usize = left < 4 || sizeof<T>() == 8 ? 1 : 4;
+    const length = runLength(left, together, stride);
+    const apart = length * stride;
+    for (let i: usize = 0; i < length; i++, x += stride, dy += stride, dx += stride) {
+      if (together == 4) gradInputFour<T>(x, dy, dx, apart, bytes, mean, a, b, c);
+      else gradInputOne<T>(x, dy, dx, bytes, mean, a, b, c);
+    }
+    left -= together * length;
+    x += (together - 1) * apart;
+    dy += (together - 1) * apart;
+    dx += (together - 1) * apart;
   }
 }
 

@@ -2,7 +2,7 @@
 import { least, mulAdd, widenHigh, widenLow } from "./lanes";
 import { middle, sampleMean } from "./moments";
 
-// Trips of 8 or 4 rows whose sums stay in T before they go on in float64, so that the rounding of T stays small.
+// Trips of up to 8 rows whose sums stay in T before they go on in float64, so that the rounding of T stays small.
 const chainTrips: usize = 8;
 
 // @ts-ignore: decorator
@@ -21,27 +21,42 @@ function flush<T>(chain: usize, sums: usize, bytes: usize): void {
 }
 
 /**
+ * How long the runs of rows are, `together` of them in `rows`, of which one row each is taken at a time.
+ *
+ * Each run is read in the order of memory, as several streams are that have nothing to do with each other: of neighbouring
+ * rows taken together the processor reads nothing ahead, which beyond the cache takes up to four times as long. Runs a
+ * multiple of 4 KiB apart would share the same lines of the first-level cache.
+ */
+export function runLength(rows: usize, together: usize, stride: usize): usize {
+  const length = rows / together;
+  return length > 1 && stride & 4095 && !((length * stride) & 4095) ? length - 1 : length;
+}
+
+/**
  * sums[j] += sum(x[r, j] - shift[j]), sums[S + j] += sum((x[r, j] - shift[j])^2) over the rows; sums is float64.
  * The first `width` columns of each row are taken. `chain` holds 2 * width T to work in.
  */
 export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, width: usize, shift: usize, sums: usize, chain: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
-  const step: usize = 8;
+  const most: usize = sizeof<T>() == 4 && stride & 4095 ? 8 : 4;
   for (let left = rows; left > 0; ) {
-    const taken = least(left, step * chainTrips);
-    memory.fill(chain, 0, vectorBytes << 1);
-    let r: usize = 0;
-    for (; r + step <= taken; r += step) {
-      sumEight<T>(x, stride, vectorBytes, shift, chain, vectorBytes);
-      for (let i: usize = 0; i < step; i++, x += stride) columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
+    const together: usize = left < most ? 1 : most;
+    const length = runLength(left, together, stride);
+    const apart = length * stride;
+    for (let i: usize = 0; i < length; ) {
+      memory.fill(chain, 0, vectorBytes << 1);
+      for (const stop = least(i + chainTrips, length); i < stop; i++, x += stride) {
+        if (sizeof<T>() == 4 && together == 8) sumEight<T>(x, apart, vectorBytes, shift, chain, vectorBytes);
+        else if (together == 4) sumFour<T>(x, apart, vectorBytes, shift, chain, vectorBytes);
+        else sumOne<T>(x, vectorBytes, shift, chain, vectorBytes);
+        if (vectorBytes == width * sizeof<T>()) continue;
+        for (let k: usize = 0; k < together; k++) columnSumsTail<T>(x + k * apart, vectorBytes, width, S, shift, sums);
+      }
+      flush<T>(chain, sums, vectorBytes);
+      flush<T>(chain + vectorBytes, sums + S * 8, vectorBytes);
     }
-    for (; r < taken; r++, x += stride) {
-      sumOne<T>(x, vectorBytes, shift, chain, vectorBytes);
-      columnSumsTail<T>(x, vectorBytes, width, S, shift, sums);
-    }
-    flush<T>(chain, sums, vectorBytes);
-    flush<T>(chain + vectorBytes, sums + S * 8, vectorBytes);
-    left -= taken;
+    left -= together * length;
+    x += (together - 1) * apart;
   }
 }
 
@@ -69,6 +84,20 @@ export function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize,
   }
 }
 
+/** The same of 4 rows. */
+function sumFour<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
+  for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
+    const k = v128.load(shift);
+    let at = x;
+    const d0 = v128.sub<T>(v128.load(at), k);
+    const d1 = v128.sub<T>(v128.load((at += stride)), k);
+    const d2 = v128.sub<T>(v128.load((at += stride)), k);
+    const d3 = v128.sub<T>(v128.load(at + stride), k);
+    add<T>(chain, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
+    add<T>(chain + apart, v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3))));
+  }
+}
+
 /** The same of one row. */
 export function sumOne<T>(x: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
   for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
@@ -89,39 +118,27 @@ function columnSumsTail<T>(x: usize, from: usize, width: usize, S: usize, shift:
   }
 }
 
-/**
- * sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows, as in columnSums; row after row if
- * `together` is 1.
- */
-export function columnGradSums<T>(
-  x: usize,
-  dy: usize,
-  rows: usize,
-  stride: usize,
-  S: usize,
-  width: usize,
-  mean: usize,
-  sums: usize,
-  chain: usize,
-  together: usize = 4,
-): void {
+/** sums[j] += sum(dy[r, j]), sums[S + j] += sum(dy[r, j] * (x[r, j] - mean[j])) over the rows, as in columnSums. */
+export function columnGradSums<T>(x: usize, dy: usize, rows: usize, stride: usize, S: usize, width: usize, mean: usize, sums: usize, chain: usize): void {
   const vectorBytes = (width * sizeof<T>()) & ~15;
-  const step: usize = 4;
   for (let left = rows; left > 0; ) {
-    const taken = least(left, step * chainTrips);
-    memory.fill(chain, 0, vectorBytes << 1);
-    let r: usize = 0;
-    for (; step <= together && r + step <= taken; r += step) {
-      gradSumFour<T>(x, dy, stride, vectorBytes, mean, chain, vectorBytes);
-      for (let i: usize = 0; i < step; i++, x += stride, dy += stride) columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
+    const together: usize = left < 4 ? 1 : 4;
+    const length = runLength(left, together, stride);
+    const apart = length * stride;
+    for (let i: usize = 0; i < length; ) {
+      memory.fill(chain, 0, vectorBytes << 1);
+      for (const stop = least(i + chainTrips, length); i < stop; i++, x += stride, dy += stride) {
+        if (together == 4) gradSumFour<T>(x, dy, apart, vectorBytes, mean, chain, vectorBytes);
+        else gradSumOne<T>(x, dy, vectorBytes, mean, chain, vectorBytes);
+        if (vectorBytes == width * sizeof<T>()) continue;
+        for (let k: usize = 0; k < together; k++) columnGradSumsTail<T>(x + k * apart, dy + k * apart, vectorBytes, width, S, mean, sums);
+      }
+      flush<T>(chain, sums, vectorBytes);
+      flush<T>(chain + vectorBytes, sums + S * 8, vectorBytes);
     }
-    for (; r < taken; r++, x += stride, dy += stride) {
-      gradSumOne<T>(x, dy, vectorBytes, mean, chain, vectorBytes);
-      columnGradSumsTail<T>(x, dy, vectorBytes, width, S, mean, sums);
-    }
-    flush<T>(chain, sums, vectorBytes);
-    flush<T>(chain + vectorBytes, sums + S * 8, vectorBytes);
-    left -= taken;
+    left -= together * length;
+    x += (together - 1) * apart;
+    dy += (together - 1) * apart;
   }
 }
 

@@ -44,7 +44,6 @@ export function columnsGradSums<T>(
   width: usize,
   fold: usize,
   blockRows: usize,
-  together: usize,
   scratch: usize,
   begin: usize,
   end: usize,
@@ -66,7 +65,7 @@ export function columnsGradSums<T>(
     const last = at + (full - from) * S * sizeof<T>();
     for (let c: usize = 0; c < S; c += sliceOf<T>()) {
       const own = at + c * sizeof<T>();
-      columnGradSums<T>(x + own, dy + own, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), means + c * sizeof<T>(), sums + c * 8, scratch, together);
+      columnGradSums<T>(x + own, dy + own, full - from, S * sizeof<T>(), S, least(S - c, sliceOf<T>()), means + c * sizeof<T>(), sums + c * 8, scratch);
     }
     // Only short rows are folded: they are one slice.
     if (full < to) columnGradSums<T>(x + last, dy + last, 1, 0, S, (pool % fold) * width, means, sums, scratch);
@@ -175,7 +174,6 @@ export function columnsGradInput<T>(
   width: usize,
   fold: usize,
   blockRows: usize,
-  together: usize,
   fixed: i32,
   scratch: usize,
   begin: usize,
@@ -200,7 +198,7 @@ export function columnsGradInput<T>(
     } else {
       const step = S * sizeof<T>();
       columnGradInput<T>(x + last, dy + last, dx + last, 1, 0, lastWidth, mean, a, a + step, a + 2 * step);
-      columnGradInput<T>(x + at, dy + at, dx + at, full - from, step, S, mean, a, a + step, a + 2 * step, together);
+      columnGradInput<T>(x + at, dy + at, dx + at, full - from, step, S, mean, a, a + step, a + 2 * step);
     }
   }
 }

@@ -232,7 +232,7 @@ export function columnsNormalize<T>(
     const shift = scale + S * sizeof<T>();
     const at = (b * pool * width + from * S) * sizeof<T>();
     const last = at + (full - from) * S * sizeof<T>();
-    if (full < to) columnNormalize<T>(x + last, y + last, 1, 0, (pool % fold) * width, mean, scale, shift);
+    if (full < to) columnNormalize<T>(x + last, y + last, 1, 0, (pool % fold) * width, mean, scale, shift, 1);
     columnNormalize<T>(x + at, y + at, full - from, S * sizeof<T>(), S, mean, scale, shift, together);
   }
 }

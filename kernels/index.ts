@@ -156,12 +156,12 @@ export function columnsMeansF64(frames: usize, mean: usize, group: usize, chunk:
   columnsMeans<f64>(frames, mean, group, chunk, fold, blocks, scratch, begin, end);
 }
 
-export function columnsGradSumsF32(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradSums<f32>(x, dy, frames, pool, width, fold, blockRows, together, scratch, begin, end);
+export function columnsGradSumsF32(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsGradSums<f32>(x, dy, frames, pool, width, fold, blockRows, scratch, begin, end);
 }
 
-export function columnsGradSumsF64(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, scratch: usize, begin: usize, end: usize): void {
-  columnsGradSums<f64>(x, dy, frames, pool, width, fold, blockRows, together, scratch, begin, end);
+export function columnsGradSumsF64(x: usize, dy: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, scratch: usize, begin: usize, end: usize): void {
+  columnsGradSums<f64>(x, dy, frames, pool, width, fold, blockRows, scratch, begin, end);
 }
 
 export function columnsGradMergeF32(frames: usize, weight: usize, mean: usize, rstd: usize, sums: usize, gradients: usize, count: usize, group: usize, channel: usize, inner: usize, fold: usize, blocks: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
@@ -180,12 +180,12 @@ export function columnsGradCoefficientsF64(frames: usize, gradients: usize, grou
   columnsGradCoefficients<f64>(frames, gradients, group, channel, inner, fold, blocks, scratch, begin, end);
 }
 
-export function columnsGradInputF32(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  columnsGradInput<f32>(x, dy, dx, frames, pool, width, fold, blockRows, together, fixed, scratch, begin, end);
+export function columnsGradInputF32(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  columnsGradInput<f32>(x, dy, dx, frames, pool, width, fold, blockRows, fixed, scratch, begin, end);
 }
 
-export function columnsGradInputF64(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, together: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  columnsGradInput<f64>(x, dy, dx, frames, pool, width, fold, blockRows, together, fixed, scratch, begin, end);
+export function columnsGradInputF64(x: usize, dy: usize, dx: usize, frames: usize, pool: usize, width: usize, fold: usize, blockRows: usize, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  columnsGradInput<f64>(x, dy, dx, frames, pool, width, fold, blockRows, fixed, scratch, begin, end);
 }
 
 export function tilesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {

@@ -57,7 +57,7 @@ export function tilesForward<T>(
     for (let stop = pool; stop > 0; ) {
       const from = stop > blockRows ? stop - blockRows : 0;
       const at = offset + from * stride;
-      columnNormalize<T>(x + at, y + at, stop - from, stride, W, means, scales, shifts);
+      columnNormalize<T>(x + at, y + at, stop - from, stride, W, means, scales, shifts, 8);
       stop = from;
     }
   }

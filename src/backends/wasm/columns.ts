@@ -18,14 +18,11 @@ const leastBlockBytes = 1 << 15;
 /** Statistics whose shifts are one item; as in kernels/columnsForward.ts. */
 const shiftStatistics = 64;
 
-/** Rows that share what is loaded for their columns. */
-const rowsTogether = 8;
+/** Samples of at most this are read from the cache. */
+const mostCachedBytes = 1 << 21;
 
-/** Bytes of a sample up to which several rows are taken together: beyond the cache only rows in their order are fast. */
-const mostBytesTogether = 1 << 21;
-
-/** Bytes of a row from which, beyond the cache, sums of gradients are faster row after row, and dx by several rows together. */
-const longRowBytes = 2048;
+/** Bytes of a row from which, beyond the cache, four rows normalized together are faster than eight. */
+const longRowBytes = 512;
 
 /** How a plan is cut: S columns, `fold` rows of the plan in each; blocks of `blockRows` such rows. */
 interface Cut {
@@ -35,6 +32,7 @@ interface Cut {
   readonly blockRows: number;
   readonly blocks: number;
   readonly frames: number;
+  /** Rows that are normalized together. */
   readonly together: number;
 }
 
@@ -87,15 +85,14 @@ export const columns: LoopShape = {
     const { plan, compute, x, dy, dx, weight, mean, rstd, fixed, parameters } = call;
     const { batch, pool, group, channel, inner } = plan;
     const cut = cutOf(plan, compute);
-    const { width, fold, S, blockRows, blocks, frames, together } = cut;
-    const rows = S * elementBytes(compute) >= longRowBytes ? together : rowsTogether;
+    const { width, fold, blockRows, blocks, frames } = cut;
     const pairs = pairsFor(plan);
     setMeans(cut, call);
     if (!fixed || parameters) {
       const gradients = dx === 0 ? 0 : gradientsFor(plan, compute);
       parallel(
         `columnsGradSums${compute}`,
-        [x, dy, frames, pool, width, fold, blockRows, rows],
+        [x, dy, frames, pool, width, fold, blockRows],
         batch * blocks,
         plan.size,
       );
@@ -159,11 +156,10 @@ function setGradients({ fold, blocks, frames }: Cut, { plan, compute }: Call, gr
 
 function gradInputBy(cut: Cut, call: Call & { dy: number; dx: number }, fixed: boolean): void {
   const { plan, compute, x, dy, dx } = call;
-  const { width, fold, S, blockRows, blocks, frames, together } = cut;
-  const rows = S * elementBytes(compute) >= longRowBytes ? rowsTogether : together;
+  const { width, fold, blockRows, blocks, frames } = cut;
   parallel(
     `columnsGradInput${compute}`,
-    [x, dy, dx, frames, plan.pool, width, fold, blockRows, rows, flag(fixed)],
+    [x, dy, dx, frames, plan.pool, width, fold, blockRows, flag(fixed)],
     plan.batch * blocks,
     plan.size,
   );
@@ -181,6 +177,7 @@ function cutOf(plan: Plan, compute: Compute): Cut {
   const blockRows = Math.min(Math.ceil(Math.max(wanted, least) / 8) * 8, Math.ceil(rows / 8) * 8);
   const blocks = Math.ceil(rows / blockRows);
   const frames = reserve(plan.batch * S * (4 * bytes + 16 * (1 + blocks)));
-  const together = plan.pool * width * bytes <= mostBytesTogether ? rowsTogether : 1;
+  const isStreamed = plan.pool * width * bytes > mostCachedBytes;
+  const together = isStreamed && S * bytes >= longRowBytes ? 4 : 8;
   return { width, fold, S, blockRows, blocks, frames, together };
 }
