@@ -13,7 +13,7 @@ export interface PickleHost {
 
 /** Estimated bytes of memory that values take in today's JavaScript engines while arrays and maps grow. */
 const cost = {
-  slot: 24,
+  slot: 28,
   number: 16,
   object: 100,
   element: 48,

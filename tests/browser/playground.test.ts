@@ -198,6 +198,26 @@ describeInChromium("the playground", () => {
       expectSilent(opened);
     });
 
+    test("keeps a file that misses the zones from taking the page's place", async () => {
+      const { page, complaints } = await open("#check");
+      await page
+        .getByLabel(/Or drop a file/)
+        .first()
+        .waitFor();
+      const isStopped = (what: string) =>
+        page.evaluate<boolean[]>(`(() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(${what});
+          const init = { dataTransfer, bubbles: true, cancelable: true };
+          const header = document.querySelector("header");
+          return ["dragover", "drop"].map((type) => !header.dispatchEvent(new DragEvent(type, init)));
+        })()`);
+      expect(await isStopped('new File(["1 2 3"], "x.txt")')).toEqual([true, true]);
+      // Text can be dragged as ever.
+      expect(await isStopped('"1 2 3", "text/plain"')).toEqual([false, false]);
+      expect(complaints).toEqual([]);
+    });
+
     test("takes files that are dropped or chosen", async () => {
       const opened = await open("#check");
       const { page } = opened;
