@@ -69,13 +69,13 @@ export interface Participant {
   readonly kernels: readonly WasmFunction[];
 }
 
-/** A kernel call: items [0, items) are split into `parts` ranges. */
+/** A kernel call: items [0, items) are split into `parts` ranges, one for each thread, and those into pieces. */
 export interface Call {
   readonly kernel: number;
   readonly args: readonly number[];
   readonly items: number;
   readonly parts: number;
-  /** Address of the first part's scratch; the others' follow. */
+  /** Address of the first thread's scratch; the others' follow. */
   readonly scratch: number;
 }
 
