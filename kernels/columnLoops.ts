@@ -64,6 +64,17 @@ export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, wi
  * Adds the sums over 8 rows of `bytes`, whole vectors, about `shift` to `chain`, and those of their squares `apart` bytes further.
  */
 export function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
+  sumRows<T>(x, stride, bytes, shift, chain, apart, true);
+}
+
+/** The same of 4 rows. */
+function sumFour<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
+  sumRows<T>(x, stride, bytes, shift, chain, apart, false);
+}
+
+// @ts-ignore: decorator
+@inline
+function sumRows<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize, apart: usize, eight: boolean): void {
   for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
     const k = v128.load(shift);
     let at = x;
@@ -71,30 +82,18 @@ export function sumEight<T>(x: usize, stride: usize, bytes: usize, shift: usize,
     const d1 = v128.sub<T>(v128.load((at += stride)), k);
     const d2 = v128.sub<T>(v128.load((at += stride)), k);
     const d3 = v128.sub<T>(v128.load((at += stride)), k);
-    const d4 = v128.sub<T>(v128.load((at += stride)), k);
-    const d5 = v128.sub<T>(v128.load((at += stride)), k);
-    const d6 = v128.sub<T>(v128.load((at += stride)), k);
-    const d7 = v128.sub<T>(v128.load(at + stride), k);
-    const low = v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3));
-    const high = v128.add<T>(v128.add<T>(d4, d5), v128.add<T>(d6, d7));
-    const lowSquares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
-    const highSquares = v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7)));
-    add<T>(chain, v128.add<T>(low, high));
-    add<T>(chain + apart, v128.add<T>(lowSquares, highSquares));
-  }
-}
-
-/** The same of 4 rows. */
-function sumFour<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: usize, apart: usize): void {
-  for (const stop = x + bytes; x < stop; x += 16, shift += 16, chain += 16) {
-    const k = v128.load(shift);
-    let at = x;
-    const d0 = v128.sub<T>(v128.load(at), k);
-    const d1 = v128.sub<T>(v128.load((at += stride)), k);
-    const d2 = v128.sub<T>(v128.load((at += stride)), k);
-    const d3 = v128.sub<T>(v128.load(at + stride), k);
-    add<T>(chain, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
-    add<T>(chain + apart, v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3))));
+    let sum = v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3));
+    let squares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
+    if (eight) {
+      const d4 = v128.sub<T>(v128.load((at += stride)), k);
+      const d5 = v128.sub<T>(v128.load((at += stride)), k);
+      const d6 = v128.sub<T>(v128.load((at += stride)), k);
+      const d7 = v128.sub<T>(v128.load(at + stride), k);
+      sum = v128.add<T>(sum, v128.add<T>(v128.add<T>(d4, d5), v128.add<T>(d6, d7)));
+      squares = v128.add<T>(squares, v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7))));
+    }
+    add<T>(chain, sum);
+    add<T>(chain + apart, squares);
   }
 }
 
