@@ -31,7 +31,7 @@ function rounded<T>(pair: v128): v128 {
   return sizeof<T>() == 8 ? pair : f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(pair));
 }
 
-/** As moments.ts has it for one statistic. */
+/** As moments.ts has it for one statistic; but sums of zero are left to that. */
 // @ts-ignore: decorator
 @inline
 function sumsHold(first: v128, second: v128, count: f64): bool {

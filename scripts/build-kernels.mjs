@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /**
  * Functions that are not copied into their callers, as -O3 does with small ones that have a loop: they run once for a
- * statistic, a column or several rows, so that the call takes no time that can be measured.
+ * statistic, a row or several, so that the call takes no time that can be measured.
  */
 const uncopied = [
   "kernels/coefficients/scaleSums",

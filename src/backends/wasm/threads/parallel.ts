@@ -23,7 +23,7 @@ const mostStartFailures = 3;
 /** Runs kernels, on several threads where that pays. */
 export interface Runner {
   /**
-   * Calls `kernel(...args, scratch, begin, end)` so that its ranges cover [0, items) once; each range has
+   * Calls `kernel(...args, scratch, begin, end)` so that its ranges cover [0, items) once; each thread has
    * 64 KiB of scratch of its own, 64-byte aligned.
    *
    * @param work elements that the call touches; small calls stay on one thread. By default as many as it takes for all

@@ -149,7 +149,7 @@ export function boundary(items: number, parts: number, part: number): number {
 }
 
 /** Pieces that are not finished. */
-export function pendingParts({ control }: Participant): number {
+export function pendingPieces({ control }: Participant): number {
   return Atomics.load(control, pendingWord);
 }
 

@@ -7,7 +7,7 @@ import {
   failureOf,
   type Participant,
   participant,
-  pendingParts,
+  pendingPieces,
   readyWorkers,
   runParts,
   sleepingWorkers,
@@ -99,7 +99,7 @@ export function createTeam(kernels: Kernels, patienceMilliseconds: number): Team
       const start = performance.now();
       const generation = announce(own, call);
       runParts(own, generation, 0);
-      if (!awaitParts(own, start, patienceMilliseconds)) {
+      if (!awaitPieces(own, start, patienceMilliseconds)) {
         reason = new WorkerLostError(
           `a worker did not finish its part of kernel ${name} within ${Math.round(performance.now() - start)} ms`,
         );
@@ -122,17 +122,17 @@ export function createTeam(kernels: Kernels, patienceMilliseconds: number): Team
   };
 }
 
-/** Waits for the parts that others have taken; false if they take too long. */
-function awaitParts(own: Participant, start: number, patienceMilliseconds: number): boolean {
-  if (pendingParts(own) === 0) return true;
+/** Waits for the pieces that others have taken; false if they take too long. */
+function awaitPieces(own: Participant, start: number, patienceMilliseconds: number): boolean {
+  if (pendingPieces(own) === 0) return true;
   const now = performance.now();
   const deadline = now + patienceMilliseconds + patienceFactor * (now - start);
   const spinEnd = canSleep() ? now + spinMilliseconds : deadline;
   do {
-    for (let i = 0; i < 64; i++) if (pendingParts(own) === 0) return true;
+    for (let i = 0; i < 64; i++) if (pendingPieces(own) === 0) return true;
   } while (performance.now() < spinEnd);
   for (;;) {
-    const pending = pendingParts(own);
+    const pending = pendingPieces(own);
     if (pending === 0) return true;
     const left = deadline - performance.now();
     if (left <= 0) return false;
