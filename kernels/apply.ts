@@ -13,20 +13,31 @@ export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T,
   const m = v128.splat<T>(mean);
   const s = v128.splat<T>(scale);
   const b = v128.splat<T>(shift);
-  const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
   const to = y - x;
-  for (; x + 128 <= end; x += 128) {
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), s, b), 16);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), s, b), 32);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), s, b), 48);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 64), m), s, b), 64);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 80), m), s, b), 80);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 96), m), s, b), 96);
-    v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x, 112), m), s, b), 112);
+  const rest = n & (lanes - 1);
+  // What the last vector overlaps is left to the second loop, so that it need not be read before the others: from main memory that
+  // would be a wait of its own.
+  for (const bulk = rest ? end - 16 : end; x + 128 <= bulk; x += 128) {
+    normalizeFour<T>(x, to, m, s, b);
+    normalizeFour<T>(x + 64, to, m, s, b);
   }
+  const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
   for (; x + 16 <= end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
-  if (x < end) v128.store(end + to - 16, last);
+  if (rest) v128.store(end + to - 16, last);
+}
+
+/** Four vectors, all loaded before one is stored: engines keep that order, and a load behind a store may have to wait for it. */
+// @ts-ignore: decorator
+@inline
+export function normalizeFour<T>(x: usize, to: usize, m: v128, s: v128, b: v128): void {
+  const v0 = v128.load(x);
+  const v1 = v128.load(x, 16);
+  const v2 = v128.load(x, 32);
+  const v3 = v128.load(x, 48);
+  v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, b));
+  v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
+  v128.store(x + to, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
+  v128.store(x + to, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
 }
 
 /** dx = dy * a + ((x - mean) * b + c) over n elements that share all four. */

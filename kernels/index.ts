@@ -84,20 +84,20 @@ export function planesGradInputF64(x: usize, dy: usize, dx: usize, mean: usize, 
   planesGradInput<f64>(x, dy, dx, mean, coefficients, pool, group, channel, inner, fixed, scratch, begin, end);
 }
 
-export function rowsForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, group: usize, D: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
-  rowsForward<f32>(x, y, weight, bias, mean, m2, rstd, group, D, centered, eps, scratch, begin, end);
+export function rowsForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, group: usize, D: usize, centered: i32, near: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  rowsForward<f32>(x, y, weight, bias, mean, m2, rstd, group, D, centered, near, eps, scratch, begin, end);
 }
 
-export function rowsForwardF64(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, group: usize, D: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
-  rowsForward<f64>(x, y, weight, bias, mean, m2, rstd, group, D, centered, eps, scratch, begin, end);
+export function rowsForwardF64(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, group: usize, D: usize, centered: i32, near: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  rowsForward<f64>(x, y, weight, bias, mean, m2, rstd, group, D, centered, near, eps, scratch, begin, end);
 }
 
-export function rowsNormalizeF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, rstd: usize, group: usize, D: usize, scratch: usize, begin: usize, end: usize): void {
-  rowsNormalize<f32>(x, y, weight, bias, mean, rstd, group, D, scratch, begin, end);
+export function rowsNormalizeF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, rstd: usize, group: usize, D: usize, near: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsNormalize<f32>(x, y, weight, bias, mean, rstd, group, D, near, scratch, begin, end);
 }
 
-export function rowsNormalizeF64(x: usize, y: usize, weight: usize, bias: usize, mean: usize, rstd: usize, group: usize, D: usize, scratch: usize, begin: usize, end: usize): void {
-  rowsNormalize<f64>(x, y, weight, bias, mean, rstd, group, D, scratch, begin, end);
+export function rowsNormalizeF64(x: usize, y: usize, weight: usize, bias: usize, mean: usize, rstd: usize, group: usize, D: usize, near: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsNormalize<f64>(x, y, weight, bias, mean, rstd, group, D, near, scratch, begin, end);
 }
 
 export function rowsBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {

@@ -58,3 +58,10 @@ export function lastLanes<T>(count: usize): v128 {
   if (sizeof<T>() == 8) return i64x2.ge_s(i64x2(0, 1), i64x2.splat(2 - <i64>count));
   return i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(4 - <i32>count));
 }
+
+/** Half a unit of the last place of 1: in values of about 1, less than this is lost in rounding. */
+// @ts-ignore: decorator
+@inline
+export function roundingOf<T>(): f64 {
+  return sizeof<T>() == 4 ? 5.9604644775390625e-8 : 1.1102230246251565e-16;
+}

@@ -4,7 +4,7 @@
 // c = -rstd * mean(g); and the parameters' sums are t * d and dy. One pointer moves; the others keep their distance from it,
 // which takes the fewest instructions, and those are what limits these loops in cache. Four vectors are written out, since their offsets
 // must be constants.
-import { across, addWidened, least, mulAdd } from "./lanes";
+import { across, addWidened, least, mulAdd, roundingOf } from "./lanes";
 
 // Results of the last call of sumRow.
 let g: f64 = 0;
@@ -73,14 +73,14 @@ export function storeRow<T>(row: usize, x: usize, dy: usize, weight: usize, D: u
 }
 
 /**
- * What the mean loses as T, or 0 where that is lost in d too: less than half a unit of the last place of xhat. Of float64 nothing is
+ * What the mean loses as T, or 0 where that is lost in rounding too, in units of xhat. Of float64 nothing is
  * lost.
  */
 // @ts-ignore: decorator
 @inline
 function lostOf<T>(mean: f64, rstd: f64): T {
   const lost = <f64><T>mean - mean;
-  return sizeof<T>() == 8 || Math.abs(lost * rstd) <= 2.9802322387695312e-8 ? <T>0 : <T>lost;
+  return sizeof<T>() == 8 || Math.abs(lost * rstd) <= roundingOf<T>() ? <T>0 : <T>lost;
 }
 
 // @ts-ignore: decorator

@@ -1,6 +1,6 @@
 // Mean and M2 of one contiguous row, in one reading of it.
 import { across, addWidened, lanesOf, lastLanes, least, mulAdd } from "./lanes";
-import { finishMoments, finishSquares, middle, sampleMean } from "./moments";
+import { finishMoments, finishSquares, middle, sampleMean, sampleStep } from "./moments";
 import { first, squareSum } from "./sums";
 
 // Vectors whose sums stay in T before they go on in float64. A trip takes 8 of them, 4 to each chain: with 8
@@ -27,7 +27,7 @@ export function rowMoments<T>(x: usize, n: usize, centered: i32): void {
 }
 
 /**
- * A value near the mean, from 4 vectors spread over the row: 0 where that is near enough, since x - 0 needs no
+ * A value near the mean, from 4 vectors of the row: 0 where that is near enough, since x - 0 needs no
  * subtraction. Near enough is half a standard deviation or so, 4 values being about 2 of them apart. Of equal elements
  * it is exactly their value.
  */
@@ -36,11 +36,11 @@ export function rowMoments<T>(x: usize, n: usize, centered: i32): void {
 function shiftOf<T>(x: usize, n: usize): T {
   const lanes = lanesOf<T>();
   if (n < 4 * lanes) return sampleMean<T>(x, 1, 0, n);
-  const quarter = (n / lanes >> 2) << 4;
+  const step = sampleStep<T>(n);
   const v0 = v128.load(x);
-  const v1 = v128.load(x + quarter);
-  const v2 = v128.load(x + 2 * quarter);
-  const v3 = v128.load(x + 3 * quarter);
+  const v1 = v128.load(x + step);
+  const v2 = v128.load(x + 2 * step);
+  const v3 = v128.load(x + 3 * step);
   const range = v128.sub<T>(
     v128.max<T>(v128.max<T>(v0, v1), v128.max<T>(v2, v3)),
     v128.min<T>(v128.min<T>(v0, v1), v128.min<T>(v2, v3)),

@@ -3,16 +3,15 @@
 // xhat = (x - high) * rstd + rest, where high is the mean as T and rest = (high - mean) * rstd what that loses. A rest too
 // small to be seen in xhat is left out, and about a mean of 0 nothing is subtracted: in cache the time is that of additions.
 import { normalizeRun } from "./apply";
-import { lanesOf, mulAdd } from "./lanes";
+import { lanesOf, roundingOf } from "./lanes";
 
 /** What the mean loses as T, in units of xhat; -0 where that is too little to be seen. */
 // @ts-ignore: decorator
 @inline
 export function restOf<T>(mean: f64, rstd: f64): T {
   const rest = <T>((<f64><T>mean - mean) * rstd);
-  // Half a unit of the last place of 1. Adding -0 changes no value, not even a zero's sign.
-  const unseen: f64 = sizeof<T>() == 4 ? 2.9802322387695312e-8 : 5.551115123125783e-17;
-  return Math.abs(<f64>rest) <= unseen ? <T>-0.0 : rest;
+  // Adding -0 changes no value, not even a zero's sign.
+  return Math.abs(<f64>rest) <= roundingOf<T>() ? <T>-0.0 : rest;
 }
 
 /** One row. How it is done follows from its own statistics alone, so that its bits do not depend on other rows. */

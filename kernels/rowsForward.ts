@@ -23,13 +23,14 @@ export function rowsForward<T>(
   group: usize,
   D: usize,
   centered: i32,
+  near: i32,
   eps: f64,
   scratch: usize,
   begin: usize,
   end: usize,
 ): void {
   const inverse = 1 / <f64>D;
-  const together = rowsTogether<T>(D, group);
+  const together = rowsTogether<T>(D, group, bias, near);
   for (let first = begin; first < end; first += together) {
     const stop = least(first + together, end);
     for (let row = first; row < stop; row++) {
@@ -38,7 +39,7 @@ export function rowsForward<T>(
       store<f64>(m2 + (row << 3), finishedM2);
       store<f64>(rstd + (row << 3), 1 / Math.sqrt(finishedM2 * inverse + eps));
     }
-    if (y) rowsNormalize<T>(x, y, weight, bias, mean, rstd, group, D, scratch, first, stop);
+    if (y) rowsNormalize<T>(x, y, weight, bias, mean, rstd, group, D, near, scratch, first, stop);
   }
 }
 
@@ -52,12 +53,13 @@ export function rowsNormalize<T>(
   rstd: usize,
   group: usize,
   D: usize,
+  near: i32,
   scratch: usize,
   begin: usize,
   end: usize,
 ): void {
   const bytes = D * sizeof<T>();
-  const together = weight ? rowsTogether<T>(D, group) : 1;
+  const together = weight ? rowsTogether<T>(D, group, bias, near) : 1;
   for (let row = begin; row < end; ) {
     const at = row * bytes;
     const s = row << 3;

@@ -1,9 +1,12 @@
-// Long rows that share the loads of their weight and bias: beyond a length these do not stay in the first-level cache from one row to
-// the next. Of float32 alone.
+// Rows that share the loads of their weight and bias: long ones, since beyond a length these do not stay in the first-level cache from one
+// row to the next, and others where x and y are in cache. Of float32 alone.
 import { mulAdd } from "./lanes";
 import { normalizeRow, restOf } from "./rowNormalize";
 
-/** Longer rows are taken together: weight and bias are a quarter of a cache of 32 KB. Shorter ones are faster alone. */
+/** A trip takes two vectors of each row. */
+const least: usize = 8;
+
+/** Longer rows are always taken together: weight and bias are a quarter of a cache of 32 KB. */
 const mostAlone: usize = 1024;
 
 const rows: usize = 4;
@@ -14,11 +17,11 @@ export function isLong<T>(D: usize): bool {
   return sizeof<T>() == 4 && D > mostAlone;
 }
 
-/** How many rows to normalize together. */
+/** How many rows to normalize together; `near` where x and y are in cache: from main memory four shorter rows take twice the time of one. */
 // @ts-ignore: decorator
 @inline
-export function rowsTogether<T>(D: usize, group: usize): usize {
-  return group == 1 && isLong<T>(D) ? rows : 1;
+export function rowsTogether<T>(D: usize, group: usize, bias: usize, near: i32): usize {
+  return group == 1 && (isLong<T>(D) || (near && bias && sizeof<T>() == 4 && D >= least)) ? rows : 1;
 }
 
 /**

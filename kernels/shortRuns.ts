@@ -1,5 +1,6 @@
 // Loops over neighbouring runs of n elements each, n from one vector to `mostShort` elements: what `sums.ts` and `apply.ts`
 // do to one run, without a call for each.
+import { normalizeFour } from "./apply";
 import { lanesOf, lastLanes, mulAdd, widenHigh, widenLow } from "./lanes";
 
 /** Longer runs repay a call each; these fit one float32 chain, as long as those of sums.ts. */
@@ -115,14 +116,7 @@ export function shortNormalize<T>(x: usize, y: usize, n: usize, count: usize, ta
     const end = x + bytes;
     const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
     for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
-      const v0 = v128.load(x);
-      const v1 = v128.load(x, 16);
-      const v2 = v128.load(x, 32);
-      const v3 = v128.load(x, 48);
-      v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, b));
-      v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
-      v128.store(x + to, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
-      v128.store(x + to, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
+      normalizeFour<T>(x, to, m, s, b);
     }
     for (; x + 16 < end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
     v128.store(end + to - 16, last);

@@ -11,6 +11,9 @@ const chainRows = 32;
 /** Most items of a backward: each has sums of its own for every parameter. */
 const mostItems = 32;
 
+/** Up to this many elements x and y, of 8 MB, are taken to be in cache. */
+const nearElements = 1 << 20;
+
 const kernels = {
   forward: kernelPair("rowsForward"),
   normalize: kernelPair("rowsNormalize"),
@@ -37,6 +40,7 @@ export const rows: LoopShape = {
         plan.group,
         rowOf(plan),
         flag(plan.centered),
+        flag(isNear(plan)),
         eps,
       ],
       plan.statistics,
@@ -48,7 +52,7 @@ export const rows: LoopShape = {
     const parameters = expanded(plan, compute, weight, bias);
     parallel(
       kernels.normalize[compute],
-      [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan)],
+      [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan), flag(isNear(plan))],
       plan.statistics,
       plan.size,
     );
@@ -76,6 +80,11 @@ export const rows: LoopShape = {
     return { parameters: merged };
   },
 };
+
+/** Whether x and y stay in a cache between calls. It does not change results. */
+function isNear({ size }: Plan): boolean {
+  return size <= nearElements;
+}
 
 /** Elements of a row. */
 function rowOf({ channel, inner }: Plan): number {
