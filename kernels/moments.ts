@@ -35,7 +35,7 @@ export function sampleMean<T>(x: usize, pool: usize, stride: usize, n: usize): T
   const vectors = n / lanes;
   if (pool == 1) {
     const step = sampleStep<T>(n);
-    return averageOf<T>(middle<T>(v128.load(x), v128.load(x + step), v128.load(x + 2 * step), v128.load(x + 3 * step)), 1);
+    return averageOf<T>(middle<T>(v128.load(x), v128.load(x + step), v128.load(x + 2 * step), v128.load(x + 3 * step)));
   }
   let a = f64x2.splat(0);
   let b = a;
@@ -47,17 +47,15 @@ export function sampleMean<T>(x: usize, pool: usize, stride: usize, n: usize): T
     c = v128.add<T>(c, v128.load(x + (((i + 2) * pool) >> 4) * stride + (((i + 2) * vectors) >> 4) * 16));
     d = v128.add<T>(d, v128.load(x + (((i + 3) * pool) >> 4) * stride + (((i + 3) * vectors) >> 4) * 16));
   }
-  return averageOf<T>(middle<T>(a, b, c, d), 0.25);
+  return averageOf<T>(middle<T>(a, b, c, d)) * <T>0.25;
 }
 
-/** Average of the lanes, times `scale`. */
+/** Average of the lanes. Of equals, their value. */
 // @ts-ignore: decorator
 @inline
-function averageOf<T>(v: v128, scale: f64): T {
-  if (sizeof<T>() == 8) return <T>((f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1)) * 0.5 * scale);
-  const low: f64 = <f64>f32x4.extract_lane(v, 0) + <f64>f32x4.extract_lane(v, 1);
-  const high: f64 = <f64>f32x4.extract_lane(v, 2) + <f64>f32x4.extract_lane(v, 3);
-  return <T>((low + high) * 0.25 * scale);
+export function averageOf<T>(v: v128): T {
+  if (sizeof<T>() == 4) v = f32x4.add(v, v128.shuffle<i64>(v, v, 1, 0));
+  return (v128.extract_lane<T>(v, 0) + v128.extract_lane<T>(v, 1)) * <T>(1 / <f64>lanesOf<T>());
 }
 
 /** The same from 16 elements, for chunks shorter than a vector. */

@@ -1,6 +1,6 @@
 // Mean and M2 of one contiguous row, in one reading of it.
 import { across, addWidened, lanesOf, lastLanes, least, mulAdd } from "./lanes";
-import { finishMoments, finishSquares, middle, sampleMean, sampleStep } from "./moments";
+import { averageOf, finishMoments, finishSquares, middle, sampleMean, sampleStep } from "./moments";
 import { first, squareSum } from "./sums";
 
 // Vectors whose sums stay in T before they go on in float64. A trip takes 8 of them, 4 to each chain: with 8
@@ -46,14 +46,7 @@ function shiftOf<T>(x: usize, n: usize): T {
     v128.min<T>(v128.min<T>(v0, v1), v128.min<T>(v2, v3)),
   );
   const center = averageOf<T>(middle<T>(v0, v1, v2, v3));
-  return Math.abs(center) < 0.25 * averageOf<T>(range) ? <T>0 : <T>center;
-}
-
-/** Average of the lanes. */
-// @ts-ignore: decorator
-@inline
-function averageOf<T>(v: v128): f64 {
-  return across(addWidened<T>(f64x2.splat(0), v)) * (1 / <f64>lanesOf<T>());
+  return abs<T>(center) < <T>0.25 * averageOf<T>(range) ? <T>0 : center;
 }
 
 function sumsOfFew<T>(x: usize, n: usize, shift: T): void {

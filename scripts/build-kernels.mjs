@@ -36,9 +36,11 @@ const uncopied = [
   "kernels/rowGradients/rowGradients",
   "kernels/rowGradients/rowParameterSums",
   "kernels/rowGradients/rowScale",
+  "kernels/rowGradients/storeRow",
   "kernels/rowGradients/sumRow",
   "kernels/rowMoments/sumsAboutZero",
   "kernels/rowsBackward/flush",
+  "kernels/rowsTogether/normalizeTogether",
 ];
 
 /** Source, folder of the output, and the functions that are not copied. */

@@ -3,7 +3,7 @@ import * as binary from "./binary/kernels.ts";
 import { coefficientsBySums, coefficientsOf, gradientsFor, pairsFor, parameterSums } from "./coefficients.ts";
 import { type Compute, elementBytes } from "./operands.ts";
 import { type Call, flag, type GradInputCall, type LoopShape, type StatisticsAt } from "./request.ts";
-import { parallel } from "./runtime.ts";
+import { parallel, threadCount } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
 
 /** Rows are folded until they have this many elements. */
@@ -32,7 +32,10 @@ interface Cut {
   readonly blockRows: number;
   readonly blocks: number;
   readonly frames: number;
-  /** Rows that are normalized together. */
+  /**
+   * Rows that are normalized together; it does not change results. After eight at equal distances a processor fetches a ninth, which is
+   * another thread's: two threads would take longer than one.
+   */
   readonly together: number;
 }
 
@@ -120,8 +123,8 @@ export function columnsGradInput(call: GradInputCall): void {
 }
 
 /** What the steps that are not over elements take, in elements: for each statistic, and for each column's samples. */
-const statisticWork = 64;
-const shiftWork = 64;
+const statisticWork = 16;
+const shiftWork = 16;
 
 function mergeWork(plan: Plan, { S, blocks }: Cut): number {
   return plan.batch * S * 2 * blocks + plan.statistics * statisticWork;
@@ -165,7 +168,7 @@ function gradInputBy(cut: Cut, call: Call & { dy: number; dx: number }, fixed: b
   );
 }
 
-/** The cut follows from the plan alone: the bits of the sums depend on it. */
+/** All but `together` follows from the plan alone: the bits of the sums depend on it. */
 function cutOf(plan: Plan, compute: Compute): Cut {
   const bytes = elementBytes(compute);
   const width = plan.parameters * plan.inner;
@@ -178,6 +181,6 @@ function cutOf(plan: Plan, compute: Compute): Cut {
   const blocks = Math.ceil(rows / blockRows);
   const frames = reserve(plan.batch * S * (4 * bytes + 16 * (1 + blocks)));
   const isStreamed = plan.pool * width * bytes > mostCachedBytes;
-  const together = isStreamed && S * bytes >= longRowBytes ? 4 : 8;
+  const together = threadCount() > 1 || (isStreamed && S * bytes >= longRowBytes) ? 4 : 8;
   return { width, fold, S, blockRows, blocks, frames, together };
 }
