@@ -31,6 +31,7 @@ const uncopied = [
   "kernels/moments/about",
   "kernels/moments/deviations",
   "kernels/moments/sumsAbout",
+  "kernels/planesBackward/applyRuns",
   "kernels/planesForward/planesMoments",
   "kernels/rowGradients/rowGradInput",
   "kernels/rowGradients/rowGradients",

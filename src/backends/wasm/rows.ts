@@ -40,7 +40,7 @@ export const rows: LoopShape = {
         plan.group,
         rowOf(plan),
         flag(plan.centered),
-        flag(isNear(plan)),
+        nearFlag(plan),
         eps,
       ],
       plan.statistics,
@@ -52,7 +52,7 @@ export const rows: LoopShape = {
     const parameters = expanded(plan, compute, weight, bias);
     parallel(
       kernels.normalize[compute],
-      [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan), flag(isNear(plan))],
+      [x, y, parameters.weight, parameters.bias, mean, rstd, plan.group, rowOf(plan), nearFlag(plan)],
       plan.statistics,
       plan.size,
     );
@@ -81,9 +81,9 @@ export const rows: LoopShape = {
   },
 };
 
-/** Whether x and y stay in a cache between calls. It does not change results. */
-function isNear({ size }: Plan): boolean {
-  return size <= nearElements;
+/** 1 where x and y stay in a cache between calls. It does not change results. */
+function nearFlag({ size }: Plan): number {
+  return flag(size <= nearElements);
 }
 
 /** Elements of a row. */
