@@ -115,11 +115,9 @@ async function checkAndWarm(
     const warming = Math.min(warmTurns * milliseconds, warmMilliseconds);
     const warm = await remote.ask({ op: "run", milliseconds: warming });
     if (warm.error !== undefined) return left(remote, error, `failed: ${warm.error}`);
-    let pinned: boolean | null = null;
-    if (entrant.threads > 1) {
-      const threads = busiest(before, threadTicks(remote.pid ?? 0), entrant.threads);
-      pinned = pinThreads(threads, coresOf("self"));
-    }
+    // One thread or two: else a process may stay on a slower processor for a whole case.
+    const threads = busiest(before, threadTicks(remote.pid ?? 0), entrant.threads);
+    const pinned = pinThreads(threads, coresOf("self"));
     const call = (warm.nanoseconds ?? 0) / 1e6;
     const lastRound = Math.max(
       1,
