@@ -1,9 +1,13 @@
 // The elementwise passes over one run. The last, partial vector overlaps the one before it and is loaded
 // before anything is stored, so that results may overwrite their inputs.
 import { lanesOf, mulAdd } from "./lanes";
+import { apartOf, stepOf } from "./sums";
 
-/** y = (x - mean) * scale + shift over n elements that share all three. */
-export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T, shift: T): void {
+/**
+ * y = (x - mean) * scale + shift over n elements that share all three, and as many `other` bytes further unless that is 0: two runs
+ * are taken together as in sums.ts.
+ */
+export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T, shift: T, other: usize): void {
   const lanes = lanesOf<T>();
   const end = x + n * sizeof<T>();
   if (n < lanes) {
@@ -17,9 +21,11 @@ export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T,
   const rest = n & (lanes - 1);
   // What the last vector overlaps is left to the second loop, so that it need not be read before the others: from main memory that
   // would be a wait of its own.
-  for (const bulk = rest ? end - 16 : end; x + 128 <= bulk; x += 128) {
+  const step: usize = other ? 64 : 128;
+  const apart: usize = other ? other : 64;
+  for (const bulk = rest ? end - 16 : end; x + step <= bulk; x += step) {
     normalizeFour<T>(x, to, m, s, b);
-    normalizeFour<T>(x + 64, to, m, s, b);
+    normalizeFour<T>(x + apart, to, m, s, b);
   }
   const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
   for (; x + 16 <= end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
@@ -40,7 +46,7 @@ export function normalizeFour<T>(x: usize, to: usize, m: v128, s: v128, b: v128)
   v128.store(x + to, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
 }
 
-/** dx = dy * a + ((x - mean) * b + c) over n elements that share all four. */
+/** dx = dy * a + ((x - mean) * b + c) over n elements that share all four, and as many `other` bytes further unless that is 0. */
 export function gradInputRun<T>(
   x: usize,
   dy: usize,
@@ -50,6 +56,7 @@ export function gradInputRun<T>(
   a: T,
   b: T,
   c: T,
+  other: usize,
 ): void {
   const lanes = lanesOf<T>();
   const end = x + n * sizeof<T>();
@@ -65,16 +72,19 @@ export function gradInputRun<T>(
   const vc = v128.splat<T>(c);
   const from = dy - x;
   const to = dx - x;
+  const step = stepOf(other);
+  const apart = apartOf(other);
   const last = mulAdd<T>(v128.load(end + from - 16), va, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), vb, vc));
-  for (; x + 64 <= end; x += 64) {
+  for (; x + step <= end; x += step) {
+    const beyond = x + apart;
     const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc);
     const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), vb, vc);
-    const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), vb, vc);
-    const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), vb, vc);
+    const t2 = mulAdd<T>(v128.sub<T>(v128.load(beyond), m), vb, vc);
+    const t3 = mulAdd<T>(v128.sub<T>(v128.load(beyond, 16), m), vb, vc);
     v128.store(x + to, mulAdd<T>(v128.load(x + from), va, t0));
     v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), va, t1), 16);
-    v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), va, t2), 32);
-    v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), va, t3), 48);
+    v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from), va, t2));
+    v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from, 16), va, t3), 16);
   }
   for (; x + 16 <= end; x += 16) {
     v128.store(x + to, mulAdd<T>(v128.load(x + from), va, mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc)));

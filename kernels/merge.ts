@@ -72,3 +72,12 @@ export function mergePairs(
     store<f64>(seconds + (i << 3), f64x2.extract_lane(a, 1));
   }
 }
+
+/** The pair of float64 at `to` = the sum over `turns` rows, `stride` bytes apart, of `segments` neighbouring pairs each, in their order. */
+export function mergeSegments(to: usize, pairs: usize, segments: usize, stride: usize, turns: usize): void {
+  let sum = f64x2.splat(0);
+  for (; turns > 0; turns--, pairs += stride) {
+    for (let at = pairs, stop = at + (segments << 4); at < stop; at += 16) sum = f64x2.add(sum, v128.load(at));
+  }
+  v128.store(to, sum);
+}

@@ -126,7 +126,7 @@ function sumsAbout<T>(shift: T, x: usize, pool: usize, stride: usize, n: usize):
   sum1 = 0;
   sum2 = 0;
   for (let p: usize = 0; p < pool; p++) {
-    shiftedSums<T>(x + p * stride, n, shift);
+    shiftedSums<T>(x + p * stride, n, shift, 0);
     sum1 += shiftedFirst;
     sum2 += shiftedSecond;
   }

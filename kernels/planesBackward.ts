@@ -3,21 +3,23 @@ import { gradInputRun, normalizeRun } from "./apply";
 import { scaleSums, storeGradients } from "./coefficients";
 import { least } from "./lanes";
 import { segmentElements } from "./planesForward";
+import { mergeSegments } from "./merge";
+import { samplesTogether, toOther, turnsOf } from "./samples";
 import { isShortColumns, shortColumnGradSums } from "./shortColumns";
 import { isShort, shortGradInput, shortGradientSums } from "./shortRuns";
 import { first, gradientSums, second } from "./sums";
 
 /**
  * For each of groups * channel neighbouring runs of n elements: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)).
- * `means` are float64, one for each group.
+ * `means` are float64, one for each group. Where `other` is not 0 the runs so many bytes further count too; they are not short.
  */
-function addGradSums<T>(x: usize, dy: usize, n: usize, groups: usize, channel: usize, means: usize, sums: usize): void {
+function addGradSums<T>(x: usize, dy: usize, n: usize, groups: usize, channel: usize, means: usize, sums: usize, other: usize): void {
   if (isShort<T>(n)) return shortGradientSums<T>(x, dy, n, groups, channel, means, sums);
   for (let g: usize = 0; g < groups; g++, means += 8) {
     for (let c: usize = 0; c < channel; c++, sums += 16) {
       for (let left = n; left > 0; ) {
         const part = least(left, segmentElements);
-        addGradSegment<T>(x, dy, part, <T>load<f64>(means), sums);
+        addGradSegment<T>(x, dy, part, <T>load<f64>(means), sums, other);
         x += part * sizeof<T>();
         dy += part * sizeof<T>();
         left -= part;
@@ -28,8 +30,8 @@ function addGradSums<T>(x: usize, dy: usize, n: usize, groups: usize, channel: u
 
 // @ts-ignore: decorator
 @inline
-function addGradSegment<T>(x: usize, dy: usize, n: usize, mean: T, sums: usize): void {
-  gradientSums<T>(x, dy, n, mean);
+function addGradSegment<T>(x: usize, dy: usize, n: usize, mean: T, sums: usize, other: usize): void {
+  gradientSums<T>(x, dy, n, mean, other);
   store<f64>(sums, load<f64>(sums) + first);
   store<f64>(sums, load<f64>(sums, 8) + second, 8);
 }
@@ -63,42 +65,36 @@ export function planesBackward<T>(
   const blocks = (group + block - 1) / block;
   const chunk = channel * inner;
   const stride = group * chunk * sizeof<T>();
+  const together = samplesTogether(inner);
   for (let item = begin; item < end; item++) {
     const b = item / blocks;
     const g0 = (item % blocks) * block;
     const groups = least(block, group - g0);
     const offset = ((b * pool * group + g0) * chunk) * sizeof<T>();
-    const statistic = (b * group + g0) << 3;
-    const parameters = groups * channel;
-    const itemSums = sums + (((b * group + g0) * channel) << 4);
-    memory.fill(itemSums, 0, parameters << 4);
+    const from = b * group + g0;
+    const statistic = from << 3;
+    const itemSums = sums + ((from * channel) << 4);
+    memory.fill(itemSums, 0, (groups * channel) << 4);
     if (isShortColumns<T>(inner, pool)) {
       shortColumnGradSums<T>(x + offset, dy + offset, pool, stride, inner, groups * channel, channel, mean + statistic, itemSums, scratch);
     } else {
-      for (let p: usize = 0; p < pool; p++) {
+      for (let p: usize = 0; p < pool; p += together) {
         const at = offset + p * stride;
-        addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums);
+        const other = toOther(p, together, pool, stride);
+        addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums, other);
       }
     }
     scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
     if (!dx) continue;
     const table = scratch;
-    for (let g: usize = 0; g < groups; g++) {
-      storeGradients<T>(
-        table + g * channel * 3 * sizeof<T>(),
-        weight ? weight + (g0 + g) * channel * sizeof<T>() : 0,
-        load<f64>(mean + statistic + (g << 3)),
-        load<f64>(rstd + statistic + (g << 3)),
-        itemSums + ((g * channel) << 4),
-        channel,
-        <f64>(pool * chunk),
-        centered,
-        fixed,
-      );
-    }
-    for (let p = pool; p > 0; p--) {
-      const at = offset + (p - 1) * stride;
-      applyRuns<T>(x + at, dy + at, dx + at, inner, groups, channel, mean + statistic, table, fixed);
+    const coefficients = table - from * channel * 3 * sizeof<T>();
+    const count = <f64>(pool * chunk);
+    planesGradCoefficients<T>(weight, mean, rstd, sums, coefficients, group, channel, count, centered, fixed, scratch, from, from + groups);
+    for (let p = turnsOf(pool, together) * together; p > 0; ) {
+      p -= together;
+      const at = offset + p * stride;
+      const other = toOther(p, together, pool, stride);
+      applyRuns<T>(x + at, dy + at, dx + at, inner, groups, channel, mean + statistic, table, fixed, other);
     }
   }
 }
@@ -114,12 +110,13 @@ function applyRuns<T>(
   means: usize,
   table: usize,
   fixed: i32,
+  other: usize,
 ): void {
   if (isShort<T>(n) && !fixed) return shortGradInput<T>(x, dy, dx, n, groups, channel, means, table);
   const bytes = n * sizeof<T>();
   for (let g: usize = 0; g < groups; g++, means += 8) {
     for (let c: usize = 0; c < channel; c++, table += 3 * sizeof<T>()) {
-      applyRun<T>(x, dy, dx, n, <T>load<f64>(means), table, fixed);
+      applyRun<T>(x, dy, dx, n, <T>load<f64>(means), table, fixed, other);
       x += bytes;
       dy += bytes;
       dx += bytes;
@@ -130,13 +127,13 @@ function applyRuns<T>(
 // With fixed statistics x is not read: its NaN and infinities do not reach dx.
 // @ts-ignore: decorator
 @inline
-function applyRun<T>(x: usize, dy: usize, dx: usize, n: usize, center: T, table: usize, fixed: i32): void {
-  if (fixed) normalizeRun<T>(dy, dx, n, 0, load<T>(table), 0);
-  else gradInputRun<T>(x, dy, dx, n, center, load<T>(table), load<T>(table, sizeof<T>()), load<T>(table, 2 * sizeof<T>()));
+function applyRun<T>(x: usize, dy: usize, dx: usize, n: usize, center: T, table: usize, fixed: i32, other: usize): void {
+  if (fixed) normalizeRun<T>(dy, dx, n, 0, load<T>(table), 0, other);
+  else gradInputRun<T>(x, dy, dx, n, center, load<T>(table), load<T>(table, sizeof<T>()), load<T>(table, 2 * sizeof<T>()), other);
 }
 
 /**
- * sum(dy), sum(dy * (x - mean)) of every segment of every run: pairs [batch, pool, group, channel, segments].
+ * sum(dy), sum(dy * (x - mean)) of every segment of every run: pairs [batch, turns of pool, group, channel, segments].
  * An item is one segment.
  */
 export function planesGradSegments<T>(
@@ -154,16 +151,22 @@ export function planesGradSegments<T>(
 ): void {
   const segments = (inner + segmentElements - 1) / segmentElements;
   const parameters = group * channel;
+  const stride = parameters * inner * sizeof<T>();
+  const together = samplesTogether(inner);
+  const turns = turnsOf(pool, together);
   for (let item = begin; item < end; item++) {
     const start = (item % segments) * segmentElements;
-    const run = item / segments;
-    const s = (run / (parameters * pool)) * group + (run % parameters) / channel;
-    const at = (run * inner + start) * sizeof<T>();
+    const parameter = (item / segments) % parameters;
+    const p = ((item / segments / parameters) % turns) * together;
+    const b = item / segments / parameters / turns;
+    const s = b * group + parameter / channel;
+    const at = (b * pool + p) * stride + (parameter * inner + start) * sizeof<T>();
+    const other = toOther(p, together, pool, stride);
     memory.fill(sums + (item << 4), 0, 16);
     const center = mean + (s << 3);
     // The last segment of a long run may be short, but is added like the others.
-    if (segments == 1) addGradSums<T>(x + at, dy + at, inner, 1, 1, center, sums + (item << 4));
-    else addGradSegment<T>(x + at, dy + at, least(segmentElements, inner - start), <T>load<f64>(center), sums + (item << 4));
+    if (segments == 1) addGradSums<T>(x + at, dy + at, inner, 1, 1, center, sums + (item << 4), other);
+    else addGradSegment<T>(x + at, dy + at, least(segmentElements, inner - start), <T>load<f64>(center), sums + (item << 4), other);
   }
 }
 
@@ -182,21 +185,13 @@ export function planesGradMerge<T>(
   end: usize,
 ): void {
   const segments = (inner + segmentElements - 1) / segmentElements;
+  const turns = turnsOf(pool, samplesTogether(inner));
   for (let s = begin; s < end; s++) {
     const b = s / group;
     const g = s % group;
     for (let c: usize = 0; c < channel; c++) {
-      let sum1: f64 = 0;
-      let sum2: f64 = 0;
-      for (let p: usize = 0; p < pool; p++) {
-        let at = parts + (((((b * pool + p) * group + g) * channel + c) * segments) << 4);
-        for (let i: usize = 0; i < segments; i++, at += 16) {
-          sum1 += load<f64>(at);
-          sum2 += load<f64>(at, 8);
-        }
-      }
-      store<f64>(sums + ((s * channel + c) << 4), sum1);
-      store<f64>(sums + ((s * channel + c) << 4), sum2, 8);
+      const first = parts + ((((b * turns * group + g) * channel + c) * segments) << 4);
+      mergeSegments(sums + ((s * channel + c) << 4), first, segments, (group * channel * segments) << 4, turns);
     }
     scaleSums<T>(sums + ((s * channel) << 4), mean + (s << 3), rstd + (s << 3), 1, channel);
   }
@@ -264,6 +259,7 @@ export function planesGradInput<T>(
       <T>load<f64>(mean + ((b * group + parameter / channel) << 3)),
       coefficients + (b * parameters + parameter) * 3 * sizeof<T>(),
       fixed,
+      0,
     );
   }
 }

@@ -1,29 +1,31 @@
 // Planes: runs of `inner` contiguous elements share a statistic and a parameter. The loops are right for every
 // plan [batch, pool, group, channel, inner], and fast where inner is 16 or more.
 import { least } from "./lanes";
+import { mergeSegments } from "./merge";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
 import { normalizeRun } from "./apply";
 import { storeCoefficients } from "./coefficients";
+import { samplesTogether, toOther, turnsOf } from "./samples";
 import { isShort, shortNormalize, shortShiftedSums } from "./shortRuns";
 import { isShortColumns, shortColumnSums } from "./shortColumns";
-import { first, second, shiftedSums, squareSum } from "./sums";
+import { first, second, shiftedSums } from "./sums";
 
 // Long chunks are summed in segments of fixed length, so that threads may take them apart.
 export const segmentElements: usize = 32768;
 
-// Parameters whose coefficients are worked out once for all runs of a batch index: 64 KiB of scratch hold more.
+// Parameters whose coefficients are worked out once for all runs of a batch index, of more for each run: 64 KiB of scratch hold them.
 const tableParameters: usize = 2048;
 
 /**
- * For each of `count` neighbouring parts of n elements: the float64 pair at `sums` += sum(x - shift), sum((x - shift)^2), or
- * sum(x^2) and nothing where not centered. `shifts` are float64.
+ * For each of `count` neighbouring parts of n elements: the float64 pair at `sums` += sum(x - shift), sum((x - shift)^2). `shifts` are
+ * float64. Where `other` is not 0 the parts so many bytes further count too; they are not short.
  */
-function addSums<T>(x: usize, n: usize, count: usize, shifts: usize, centered: i32, sums: usize): void {
-  if (centered && isShort<T>(n)) return shortShiftedSums<T>(x, n, count, shifts, sums);
+function addSums<T>(x: usize, n: usize, count: usize, shifts: usize, sums: usize, other: usize): void {
+  if (isShort<T>(n)) return shortShiftedSums<T>(x, n, count, shifts, sums);
   for (let i: usize = 0; i < count; i++, sums += 16) {
     for (let left = n; left > 0; ) {
       const part = least(left, segmentElements);
-      addSegment<T>(x, part, load<f64>(shifts + (i << 3)), centered, sums);
+      addSegment<T>(x, part, load<f64>(shifts + (i << 3)), sums, other);
       x += part * sizeof<T>();
       left -= part;
     }
@@ -32,11 +34,10 @@ function addSums<T>(x: usize, n: usize, count: usize, shifts: usize, centered: i
 
 // @ts-ignore: decorator
 @inline
-function addSegment<T>(x: usize, n: usize, shift: f64, centered: i32, sums: usize): void {
-  if (centered) shiftedSums<T>(x, n, <T>shift);
-  else squareSum<T>(x, n);
+function addSegment<T>(x: usize, n: usize, shift: f64, sums: usize, other: usize): void {
+  shiftedSums<T>(x, n, <T>shift, other);
   store<f64>(sums, load<f64>(sums) + first);
-  if (centered) store<f64>(sums, load<f64>(sums, 8) + second, 8);
+  store<f64>(sums, load<f64>(sums, 8) + second, 8);
 }
 
 /**
@@ -81,16 +82,12 @@ export function planesForward<T>(
     const parameters = groups * channel;
     const from = g0 * channel;
     storeTable<T>(table, mean, rstd, b * group, weight, bias, from, from + parameters, channel);
-    for (let p = pool; p > 0; p--) {
-      let at = offset + (p - 1) * stride;
-      if (isShort<T>(inner)) {
-        shortNormalize<T>(x + at, y + at, inner, parameters, table);
-        continue;
-      }
-      for (let t = table, stop = table + parameters * 3 * sizeof<T>(); t < stop; t += 3 * sizeof<T>()) {
-        normalizeBy<T>(x + at, y + at, inner, t);
-        at += inner * sizeof<T>();
-      }
+    const together = samplesTogether(inner);
+    for (let p = turnsOf(pool, together) * together; p > 0; ) {
+      p -= together;
+      const other = toOther(p, together, pool, stride);
+      const at = offset + p * stride;
+      normalizeRuns<T>(x + at, y + at, inner, parameters, table, other);
     }
   }
 }
@@ -113,14 +110,26 @@ function planesMoments<T>(
   const shifts = sums + (groups << 4);
   for (let at = sums; at < shifts; at += 16) v128.store(at, f64x2.splat(0));
   for (let g: usize = 0; g < groups; g++) {
-    store<f64>(shifts + (g << 3), centered ? <f64>sampleMean<T>(x + g * chunkBytes, pool, stride, chunk) : 0);
+    store<f64>(shifts + (g << 3), shiftOf<T>(x + g * chunkBytes, pool, stride, chunk, centered));
   }
-  if (centered && isShortColumns<T>(chunk, pool)) shortColumnSums<T>(x, pool, stride, chunk, groups, shifts, sums, shifts + (groups << 3));
-  else for (let p: usize = 0; p < pool; p++) addSums<T>(x + p * stride, chunk, groups, shifts, centered, sums);
+  if (isShortColumns<T>(chunk, pool)) shortColumnSums<T>(x, pool, stride, chunk, groups, shifts, sums, shifts + (groups << 3));
+  else {
+    const together = samplesTogether(chunk);
+    for (let p: usize = 0; p < pool; p += together) {
+      addSums<T>(x + p * stride, chunk, groups, shifts, sums, toOther(p, together, pool, stride));
+    }
+  }
   for (let g: usize = 0; g < groups; g++) {
     const sum = sums + (g << 4);
     finish<T>(load<f64>(sum), load<f64>(sum, 8), load<f64>(shifts + (g << 3)), x + g * chunkBytes, pool, stride, chunk, centered, eps, mean, m2, rstd, g);
   }
+}
+
+/** What one statistic is summed about. */
+// @ts-ignore: decorator
+@inline
+function shiftOf<T>(x: usize, pool: usize, stride: usize, chunk: usize, centered: i32): f64 {
+  return centered ? <f64>sampleMean<T>(x, pool, stride, chunk) : 0;
 }
 
 // @ts-ignore: decorator
@@ -141,7 +150,7 @@ function finish<T>(
   s: usize,
 ): void {
   if (centered) finishMoments<T>(sum1, sum2, shift, x, pool, stride, chunk);
-  else finishSquares<T>(sum1, x, pool, stride, chunk);
+  else finishSquares<T>(sum2, x, pool, stride, chunk);
   store<f64>(mean + (s << 3), finishedMean);
   store<f64>(m2 + (s << 3), finishedM2);
   store<f64>(rstd + (s << 3), 1 / Math.sqrt(finishedM2 / <f64>(pool * chunk) + eps));
@@ -150,7 +159,7 @@ function finish<T>(
 /**
  * The sums of every segment of every chunk, for plans with too few statistics to share among threads.
  *
- * sums: float64 pairs [batch, pool, group, segments]. An item is one segment.
+ * sums: float64 pairs [batch, turns of pool, group, segments]. An item is one segment.
  */
 export function planesSegments<T>(
   x: usize,
@@ -165,22 +174,25 @@ export function planesSegments<T>(
 ): void {
   const segments = (chunk + segmentElements - 1) / segmentElements;
   const stride = group * chunk * sizeof<T>();
+  const together = samplesTogether(chunk);
+  const turns = turnsOf(pool, together);
   let sampled: usize = usize.MAX_VALUE;
   for (let item = begin; item < end; item++) {
     const segment = item % segments;
-    const run = item / segments;
-    const g = run % group;
-    const b = run / group / pool;
-    if (centered && sampled != b * group + g) {
+    const g = (item / segments) % group;
+    const p = ((item / segments / group) % turns) * together;
+    const b = item / segments / group / turns;
+    if (sampled != b * group + g) {
       sampled = b * group + g;
-      store<f64>(scratch, <f64>sampleMean<T>(x + ((b * pool * group + g) * chunk) * sizeof<T>(), pool, stride, chunk));
+      store<f64>(scratch, shiftOf<T>(x + ((b * pool * group + g) * chunk) * sizeof<T>(), pool, stride, chunk, centered));
     }
     const start = segment * segmentElements;
-    const at = x + (run * chunk + start) * sizeof<T>();
+    const at = x + (b * pool + p) * stride + (g * chunk + start) * sizeof<T>();
+    const other = toOther(p, together, pool, stride);
     memory.fill(sums + (item << 4), 0, 16);
     // The last segment of a long chunk may be short, but is added like the others.
-    if (segments == 1) addSums<T>(at, chunk, 1, scratch, centered, sums + (item << 4));
-    else addSegment<T>(at, least(segmentElements, chunk - start), load<f64>(scratch), centered, sums + (item << 4));
+    if (segments == 1) addSums<T>(at, chunk, 1, scratch, sums + (item << 4), other);
+    else addSegment<T>(at, least(segmentElements, chunk - start), load<f64>(scratch), sums + (item << 4), other);
   }
 }
 
@@ -202,21 +214,14 @@ export function planesMerge<T>(
 ): void {
   const segments = (chunk + segmentElements - 1) / segmentElements;
   const stride = group * chunk * sizeof<T>();
+  const turns = turnsOf(pool, samplesTogether(chunk));
   for (let s = begin; s < end; s++) {
     const b = s / group;
     const g = s % group;
     const start = x + ((b * pool * group + g) * chunk) * sizeof<T>();
-    let sum1: f64 = 0;
-    let sum2: f64 = 0;
-    for (let p: usize = 0; p < pool; p++) {
-      let at = sums + ((((b * pool + p) * group + g) * segments) << 4);
-      for (let i: usize = 0; i < segments; i++, at += 16) {
-        sum1 += load<f64>(at);
-        sum2 += load<f64>(at, 8);
-      }
-    }
-    const shift: f64 = centered ? <f64>sampleMean<T>(start, pool, stride, chunk) : 0;
-    finish<T>(sum1, sum2, shift, start, pool, stride, chunk, centered, eps, mean, m2, rstd, s);
+    mergeSegments(scratch, sums + (((b * turns * group + g) * segments) << 4), segments, (group * segments) << 4, turns);
+    const shift = shiftOf<T>(start, pool, stride, chunk, centered);
+    finish<T>(load<f64>(scratch), load<f64>(scratch, 8), shift, start, pool, stride, chunk, centered, eps, mean, m2, rstd, s);
   }
 }
 
@@ -239,31 +244,23 @@ export function planesNormalize<T>(
   end: usize,
 ): void {
   const parameters = group * channel;
-  const bytes = inner * sizeof<T>();
-  const isTabled = isShort<T>(inner) && parameters <= tableParameters;
+  const isTabled = parameters <= tableParameters;
   let tabled: usize = usize.MAX_VALUE;
   for (let run = begin; run < end; ) {
     const first = run % parameters;
     const b = run / (parameters * pool);
-    const count = least(parameters - first, end - run);
-    const at = run * bytes;
-    if (isTabled) {
-      if (tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, 0, parameters, channel);
-      tabled = b;
-      shortNormalize<T>(x + at, y + at, inner, count, scratch + first * 3 * sizeof<T>());
-    } else {
-      for (let i: usize = 0; i < count; i++) {
-        storeTable<T>(scratch, mean, rstd, b * group, weight, bias, first + i, first + i + 1, channel);
-        normalizeBy<T>(x + at + i * bytes, y + at + i * bytes, inner, scratch);
-      }
-    }
+    const from = isTabled ? 0 : first;
+    const to = isTabled ? parameters : first + 1;
+    if (!isTabled || tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, from, to, channel);
+    tabled = b;
+    const count = least(to - first, end - run);
+    const at = run * inner * sizeof<T>();
+    normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), 0);
     run += count;
   }
 }
 
 /** The coefficients of parameters [from, to) of the batch index whose statistics begin at `start`. */
-// @ts-ignore: decorator
-@inline
 function storeTable<T>(
   table: usize,
   mean: usize,
@@ -287,8 +284,11 @@ function storeTable<T>(
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function normalizeBy<T>(x: usize, y: usize, n: usize, table: usize): void {
-  normalizeRun<T>(x, y, n, load<T>(table), load<T>(table, sizeof<T>()), load<T>(table, 2 * sizeof<T>()));
+/** y of `count` neighbouring runs; table: three T for each run. */
+function normalizeRuns<T>(x: usize, y: usize, n: usize, count: usize, table: usize, other: usize): void {
+  if (isShort<T>(n)) return shortNormalize<T>(x, y, n, count, table);
+  const bytes = n * sizeof<T>();
+  for (const stop = table + count * 3 * sizeof<T>(); table < stop; table += 3 * sizeof<T>(), x += bytes, y += bytes) {
+    normalizeRun<T>(x, y, n, load<T>(table), load<T>(table, sizeof<T>()), load<T>(table, 2 * sizeof<T>()), other);
+  }
 }

@@ -17,7 +17,7 @@ export function restOf<T>(mean: f64, rstd: f64): T {
 /** One row. How it is done follows from its own statistics alone, so that its bits do not depend on other rows. */
 export function normalizeRow<T>(x: usize, y: usize, D: usize, mean: f64, rstd: f64, weight: usize, bias: usize): void {
   const rest = restOf<T>(mean, rstd);
-  if (!weight) normalizeRun<T>(x, y, D, <T>mean, <T>rstd, rest);
+  if (!weight) normalizeRun<T>(x, y, D, <T>mean, <T>rstd, rest, 0);
   else if (!bias) {
     if (mean == 0) normalizeScaled<T>(x, y, D, <T>rstd, weight);
     else normalizeUnbiased<T>(x, y, D, <T>mean, <T>rstd, rest, weight);

@@ -4,7 +4,7 @@ import { normalizeFour } from "./apply";
 import { lanesOf, lastLanes, mulAdd, widenHigh, widenLow } from "./lanes";
 
 /** Longer runs repay a call each; these fit one float32 chain, as long as those of sums.ts. */
-const mostShort: usize = 256;
+export const mostShort: usize = 256;
 
 // @ts-ignore: decorator
 @inline

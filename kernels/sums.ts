@@ -7,12 +7,28 @@ export let second: f64 = 0;
 
 // A float32 chain has 18 additions (16 of four vectors, which are added pairwise first): then whatever a huge element makes
 // its lane lose is at most 18 * 2^-24 of the sum, which goes on in float64.
-const chainVectors: usize = 64;
+const chainTrips: usize = 16;
+
+// Runs of whole trips that share a sum may be taken in twos, `other` bytes apart (samples.ts): two vectors of each make a trip.
+
+/** Bytes from one trip to the next. */
+// @ts-ignore: decorator
+@inline
+export function stepOf(other: usize): usize {
+  return other ? 32 : 64;
+}
+
+/** Bytes from the first two vectors of a trip to the other two. */
+// @ts-ignore: decorator
+@inline
+export function apartOf(other: usize): usize {
+  return other ? other : 32;
+}
 
 /**
- * first = sum(x - shift), second = sum((x - shift)^2) over n elements.
+ * first = sum(x - shift), second = sum((x - shift)^2) over n elements, and as many `other` bytes further unless that is 0.
  */
-export function shiftedSums<T>(x: usize, n: usize, shift: T): void {
+export function shiftedSums<T>(x: usize, n: usize, shift: T, other: usize): void {
   const lanes = lanesOf<T>();
   if (n < lanes) return shiftedSumsOfFew<T>(x, n, shift);
   const k = v128.splat<T>(shift);
@@ -28,16 +44,18 @@ export function shiftedSums<T>(x: usize, n: usize, shift: T): void {
     a = v128.and(v128.sub<T>(v128.load(end - 16), k), lastLanes<T>(rest));
     b = v128.mul<T>(a, a);
   }
+  const step = stepOf(other);
+  const apart = apartOf(other);
   do {
-    const stop = least(x + chainVectors * 16, vectorEnd);
-    while (x + 64 <= stop) {
+    const stop = least(x + chainTrips * step, vectorEnd);
+    while (x + step <= stop) {
       const d0 = v128.sub<T>(v128.load(x), k);
       const d1 = v128.sub<T>(v128.load(x, 16), k);
-      const d2 = v128.sub<T>(v128.load(x, 32), k);
-      const d3 = v128.sub<T>(v128.load(x, 48), k);
+      const d2 = v128.sub<T>(v128.load(x + apart), k);
+      const d3 = v128.sub<T>(v128.load(x + apart, 16), k);
       a = v128.add<T>(a, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
       b = v128.add<T>(b, v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3))));
-      x += 64;
+      x += step;
     }
     while (x < stop) {
       const d = v128.sub<T>(v128.load(x), k);
@@ -86,7 +104,7 @@ export function squareSum<T>(x: usize, n: usize): void {
     b = v128.mul<T>(d, d);
   }
   do {
-    const stop = least(x + chainVectors * 16, vectorEnd);
+    const stop = least(x + chainTrips * 64, vectorEnd);
     while (x + 64 <= stop) {
       const d0 = v128.load(x);
       const d1 = v128.load(x, 16);
@@ -107,9 +125,9 @@ export function squareSum<T>(x: usize, n: usize): void {
 }
 
 /**
- * first = sum(dy), second = sum(dy * (x - mean)) over n elements.
+ * first = sum(dy), second = sum(dy * (x - mean)) over n elements, and as many `other` bytes further unless that is 0.
  */
-export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T): void {
+export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T, other: usize): void {
   const lanes = lanesOf<T>();
   if (n < lanes) return gradientSumsOfFew<T>(x, dy, n, mean);
   const m = v128.splat<T>(mean);
@@ -127,15 +145,18 @@ export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T): void {
     b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(x + last), m)), mask);
   }
   const from = dy - x;
+  const step = stepOf(other);
+  const apart = apartOf(other);
   do {
-    const stop = least(x + chainVectors * 16, vectorEnd);
-    for (; x + 64 <= stop; x += 64) {
+    const stop = least(x + chainTrips * step, vectorEnd);
+    for (; x + step <= stop; x += step) {
+      const beyond = x + apart;
       const g0 = v128.load(x + from);
       const g1 = v128.load(x + from, 16);
-      const g2 = v128.load(x + from, 32);
-      const g3 = v128.load(x + from, 48);
+      const g2 = v128.load(beyond + from);
+      const g3 = v128.load(beyond + from, 16);
       const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
-      const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
+      const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(beyond), m), v128.mul<T>(g3, v128.sub<T>(v128.load(beyond, 16), m)));
       a = v128.add<T>(a, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
       b = v128.add<T>(b, v128.add<T>(p0, p1));
     }

@@ -28,11 +28,14 @@ const uncopied = [
   "kernels/columnPairs/pairedCoefficients",
   "kernels/columnPairs/pairedGradients",
   "kernels/columnPairs/pairedMoments",
+  "kernels/merge/mergeSegments",
   "kernels/moments/about",
   "kernels/moments/deviations",
   "kernels/moments/sumsAbout",
   "kernels/planesBackward/applyRuns",
+  "kernels/planesForward/normalizeRuns",
   "kernels/planesForward/planesMoments",
+  "kernels/planesForward/storeTable",
   "kernels/rowGradients/rowGradInput",
   "kernels/rowGradients/rowGradients",
   "kernels/rowGradients/rowParameterSums",
@@ -40,8 +43,12 @@ const uncopied = [
   "kernels/rowGradients/storeRow",
   "kernels/rowGradients/sumRow",
   "kernels/rowMoments/sumsAboutZero",
+  "kernels/rowMoments/sumsOfFew",
   "kernels/rowsBackward/flush",
   "kernels/rowsTogether/normalizeTogether",
+  "kernels/shortRuns/shortShiftedSums",
+  "kernels/sums/squareSum",
+  "kernels/tiles/tileMoments",
 ];
 
 /** Source, folder of the output, and the functions that are not copied. */

@@ -64,7 +64,7 @@ export const planes: LoopShape = {
       );
       return;
     }
-    const segments = plan.batch * pool * group * Math.ceil(chunk / segmentElements);
+    const segments = plan.batch * turnsOf(pool, chunk) * group * Math.ceil(chunk / segmentElements);
     const sums = reserve(segments * 16);
     parallel(
       `planesSegments${compute}`,
@@ -108,7 +108,7 @@ export const planes: LoopShape = {
       );
     } else {
       if (!fixed || parameters) {
-        const segments = runs * Math.ceil(inner / segmentElements);
+        const segments = batch * turnsOf(pool, inner) * group * channel * Math.ceil(inner / segmentElements);
         const parts = reserve(segments * 16);
         parallel(
           `planesGradSegments${compute}`,
@@ -135,6 +135,11 @@ export const planes: LoopShape = {
     return parameters ? parameterSums(plan, pairs) : { parameters: 0 };
   },
 };
+
+/** How often samples with runs of n elements are taken, as in kernels/samples.ts. */
+function turnsOf(pool: number, n: number): number {
+  return n > mostShort && n % 16 === 0 ? Math.ceil(pool / 2) : pool;
+}
 
 /** dx by sums that are known. */
 export function planesGradInput(call: GradInputCall): void {

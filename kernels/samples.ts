@@ -1,0 +1,25 @@
+// Samples (indices of pool) that share their statistics are taken two at a time where runs are long: from memory two streams come faster
+// than one. Runs are then of whole trips in every loop. Sums depend on it, so that it follows from the plan alone.
+import { least } from "./lanes";
+import { mostShort } from "./shortRuns";
+
+/** Samples taken together, where each has runs of n elements. */
+// @ts-ignore: decorator
+@inline
+export function samplesTogether(n: usize): usize {
+  return n > mostShort && !(n & 15) ? 2 : 1;
+}
+
+/** How often `together` samples are taken. */
+// @ts-ignore: decorator
+@inline
+export function turnsOf(pool: usize, together: usize): usize {
+  return (pool + together - 1) / together;
+}
+
+/** Bytes from sample p to the one that is taken together with it, samples being `stride` bytes apart; 0 if there is none. */
+// @ts-ignore: decorator
+@inline
+export function toOther(p: usize, together: usize, pool: usize, stride: usize): usize {
+  return (least(together, pool - p) - 1) * stride;
+}
