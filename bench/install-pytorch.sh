@@ -1,7 +1,7 @@
 #!/bin/sh
 # PyTorch of another Debian release than the system's, in a folder of its own, for --python. Nothing of the system changes.
 #   bench/install-pytorch.sh DIR [SUITE]     SUITE: forky by default, whose PyTorch was 2.14.1 in October 2026
-# Needs mmdebstrap, and 1.3 GB.
+# Needs an amd64 machine, mmdebstrap and 1.3 GB.
 set -eu
 [ $# -ge 1 ] || { echo "usage: $0 DIR [SUITE]" >&2; exit 2; }
 [ ! -e "$1" ] || { echo "$0: expected a DIR that does not exist, got $1" >&2; exit 2; }
@@ -9,7 +9,7 @@ command -v mmdebstrap > /dev/null || { echo "$0: mmdebstrap is missing (apt-get 
 
 # A mirror that is no longer updated has a release file out of date; its signature is still checked.
 mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' \
-  --include=python3-torch,python3-numpy "${2:-forky}" "$1" http://deb.debian.org/debian
+  --include=python3-torch,python3-numpy "${2:-forky}" "$1" http://deb.debian.org/debian || { rm -rf "$1"; exit 1; }
 
 root=$(cd "$1" && pwd)
 lib=$root/usr/lib/x86_64-linux-gnu

@@ -21,8 +21,8 @@ export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T,
   const rest = n & (lanes - 1);
   // What the last vector overlaps is left to the second loop, so that it need not be read before the others: from main memory that
   // would be a wait of its own.
-  const step: usize = other ? 64 : 128;
-  const apart: usize = other ? other : 64;
+  const step = stepOf(other, 128);
+  const apart = apartOf(other, 128);
   for (const bulk = rest ? end - 16 : end; x + step <= bulk; x += step) {
     normalizeFour<T>(x, to, m, s, b);
     normalizeFour<T>(x + apart, to, m, s, b);
@@ -72,8 +72,8 @@ export function gradInputRun<T>(
   const vc = v128.splat<T>(c);
   const from = dy - x;
   const to = dx - x;
-  const step = stepOf(other);
-  const apart = apartOf(other);
+  const step = stepOf(other, 64);
+  const apart = apartOf(other, 64);
   const last = mulAdd<T>(v128.load(end + from - 16), va, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), vb, vc));
   for (; x + step <= end; x += step) {
     const beyond = x + apart;

@@ -1,9 +1,7 @@
 // Sums over `rows` rows, `stride` bytes apart, of each of S columns.
 import { least, mulAdd, widenHigh, widenLow } from "./lanes";
 import { middle, sampleMean } from "./moments";
-
-// Trips of up to 4 rows whose sums stay in T before they go on in float64, as many as in sums.ts; half as many of 8 rows.
-const chainTrips: usize = 16;
+import { chainTrips } from "./sums";
 
 // @ts-ignore: decorator
 @inline
@@ -43,6 +41,7 @@ export function columnSums<T>(x: usize, rows: usize, stride: usize, S: usize, wi
     const together: usize = left < most ? 1 : most;
     const length = runLength(left, together, stride);
     const apart = length * stride;
+    // As many rows in a chain of eight at a time as in one of four.
     const trips = together == 8 ? chainTrips / 2 : chainTrips;
     for (let i: usize = 0; i < length; ) {
       memory.fill(chain, 0, vectorBytes << 1);

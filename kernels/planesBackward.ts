@@ -2,8 +2,8 @@
 import { gradInputRun, normalizeRun } from "./apply";
 import { scaleSums, storeGradients } from "./coefficients";
 import { least } from "./lanes";
-import { segmentElements } from "./planesForward";
 import { mergeSegments } from "./merge";
+import { segmentElements } from "./planesForward";
 import { samplesTogether, toOther, turnsOf } from "./samples";
 import { isShortColumns, shortColumnGradSums } from "./shortColumns";
 import { isShort, shortGradInput, shortGradientSums } from "./shortRuns";
@@ -87,6 +87,7 @@ export function planesBackward<T>(
     scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
     if (!dx) continue;
     const table = scratch;
+    // Where those of statistic 0 would be.
     const coefficients = table - from * channel * 3 * sizeof<T>();
     const count = <f64>(pool * chunk);
     planesGradCoefficients<T>(weight, mean, rstd, sums, coefficients, group, channel, count, centered, fixed, scratch, from, from + groups);

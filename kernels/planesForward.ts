@@ -13,7 +13,7 @@ import { first, second, shiftedSums } from "./sums";
 // Long chunks are summed in segments of fixed length, so that threads may take them apart.
 export const segmentElements: usize = 32768;
 
-// Parameters whose coefficients are worked out once for all runs of a batch index, of more for each run: 64 KiB of scratch hold them.
+// Parameters whose coefficients are worked out at a time: 64 KiB of scratch hold more.
 const tableParameters: usize = 2048;
 
 /**
@@ -244,16 +244,17 @@ export function planesNormalize<T>(
   end: usize,
 ): void {
   const parameters = group * channel;
-  const isTabled = parameters <= tableParameters;
+  // A table of all parameters is worth its time where it serves several samples; else it is of the runs at hand.
+  const isShared = parameters <= tableParameters && end - begin > parameters;
   let tabled: usize = usize.MAX_VALUE;
   for (let run = begin; run < end; ) {
     const first = run % parameters;
     const b = run / (parameters * pool);
-    const from = isTabled ? 0 : first;
-    const to = isTabled ? parameters : first + 1;
-    if (!isTabled || tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, from, to, channel);
+    const count = least(least(parameters - first, end - run), tableParameters);
+    const from = isShared ? 0 : first;
+    const to = isShared ? parameters : first + count;
+    if (!isShared || tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, from, to, channel);
     tabled = b;
-    const count = least(to - first, end - run);
     const at = run * inner * sizeof<T>();
     normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), 0);
     run += count;

@@ -7,22 +7,22 @@ export let second: f64 = 0;
 
 // A float32 chain has 18 additions (16 of four vectors, which are added pairwise first): then whatever a huge element makes
 // its lane lose is at most 18 * 2^-24 of the sum, which goes on in float64.
-const chainTrips: usize = 16;
+export const chainTrips: usize = 16;
 
-// Runs of whole trips that share a sum may be taken in twos, `other` bytes apart (samples.ts): two vectors of each make a trip.
+// Runs of whole trips may be taken in twos, `other` bytes apart (samples.ts): half of a trip's `bytes` are of each.
 
 /** Bytes from one trip to the next. */
 // @ts-ignore: decorator
 @inline
-export function stepOf(other: usize): usize {
-  return other ? 32 : 64;
+export function stepOf(other: usize, bytes: usize): usize {
+  return other ? bytes / 2 : bytes;
 }
 
-/** Bytes from the first two vectors of a trip to the other two. */
+/** Bytes from the first half of a trip to the second. */
 // @ts-ignore: decorator
 @inline
-export function apartOf(other: usize): usize {
-  return other ? other : 32;
+export function apartOf(other: usize, bytes: usize): usize {
+  return other ? other : bytes / 2;
 }
 
 /**
@@ -44,8 +44,8 @@ export function shiftedSums<T>(x: usize, n: usize, shift: T, other: usize): void
     a = v128.and(v128.sub<T>(v128.load(end - 16), k), lastLanes<T>(rest));
     b = v128.mul<T>(a, a);
   }
-  const step = stepOf(other);
-  const apart = apartOf(other);
+  const step = stepOf(other, 64);
+  const apart = apartOf(other, 64);
   do {
     const stop = least(x + chainTrips * step, vectorEnd);
     while (x + step <= stop) {
@@ -145,8 +145,8 @@ export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T, other: u
     b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(x + last), m)), mask);
   }
   const from = dy - x;
-  const step = stepOf(other);
-  const apart = apartOf(other);
+  const step = stepOf(other, 64);
+  const apart = apartOf(other, 64);
   do {
     const stop = least(x + chainTrips * step, vectorEnd);
     for (; x + step <= stop; x += step) {
