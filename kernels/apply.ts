@@ -91,3 +91,17 @@ export function gradInputRun<T>(
   }
   if (x < end) v128.store(end + to - 16, last);
 }
+
+/** dx of four vectors; dy is `from` bytes from x, dx `to` bytes. */
+// @ts-ignore: decorator
+@inline
+export function gradInputFour<T>(x: usize, from: usize, to: usize, m: v128, a: v128, b: v128, c: v128): void {
+  const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
+  const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
+  const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
+  const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
+  v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
+  v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
+  v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
+  v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
+}

@@ -1,6 +1,6 @@
 // From shifted sums to mean and M2, and the slow way for the data on which shifted sums fail.
 import { lanesOf, least } from "./lanes";
-import { first as shiftedFirst, second as shiftedSecond, shiftedSums } from "./sums";
+import { shiftedSums } from "./sums";
 
 /** Results of `finishMoments`. */
 export let mean: f64 = 0;
@@ -107,29 +107,22 @@ export function finishMoments<T>(
   const inverse = 1 / count;
   if (!sumsHold(first, second, count)) {
     const better = <T>(shift + first / count);
-    sumsAbout<T>(better, x, pool, stride, n);
-    if (!sumsHold(sum1, sum2, count)) return twoPassMoments<T>(x, pool, stride, n);
+    const sums = sumsAbout<T>(better, x, pool, stride, n);
     shift = <f64>better;
-    first = sum1;
-    second = sum2;
+    first = f64x2.extract_lane(sums, 0);
+    second = f64x2.extract_lane(sums, 1);
+    if (!sumsHold(first, second, count)) return twoPassMoments<T>(x, pool, stride, n);
   }
   const off = first * inverse;
   mean = shift + off;
   m2 = second - off * first;
 }
 
-let sum1: f64 = 0;
-let sum2: f64 = 0;
-
-/** The sums of one statistic about another shift. */
-function sumsAbout<T>(shift: T, x: usize, pool: usize, stride: usize, n: usize): void {
-  sum1 = 0;
-  sum2 = 0;
-  for (let p: usize = 0; p < pool; p++) {
-    shiftedSums<T>(x + p * stride, n, shift, 0);
-    sum1 += shiftedFirst;
-    sum2 += shiftedSecond;
-  }
+/** (sum(x - shift), sum((x - shift)^2)) of one statistic. */
+function sumsAbout<T>(shift: T, x: usize, pool: usize, stride: usize, n: usize): v128 {
+  let total = f64x2.splat(0);
+  for (let p: usize = 0; p < pool; p++) total = shiftedSums<T>(x + p * stride, n, shift, 0, total);
+  return total;
 }
 
 /** Mean square about zero of one statistic, as M2; mean = 0. */

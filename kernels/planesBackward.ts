@@ -3,11 +3,11 @@ import { gradInputRun, normalizeRun } from "./apply";
 import { scaleSums, storeGradients } from "./coefficients";
 import { least } from "./lanes";
 import { mergeSegments } from "./merge";
-import { segmentElements } from "./planesForward";
+import { gradInputAndSums, readsAhead } from "./readAhead";
 import { samplesTogether, toOther, turnsOf } from "./samples";
 import { isShortColumns, shortColumnGradSums } from "./shortColumns";
 import { isShort, shortGradInput, shortGradientSums } from "./shortRuns";
-import { first, gradientSums, second } from "./sums";
+import { gradientSums, segmentElements } from "./sums";
 
 /**
  * For each of groups * channel neighbouring runs of n elements: the float64 pair at `sums` += sum(dy), sum(dy * (x - mean)).
@@ -31,9 +31,7 @@ function addGradSums<T>(x: usize, dy: usize, n: usize, groups: usize, channel: u
 // @ts-ignore: decorator
 @inline
 function addGradSegment<T>(x: usize, dy: usize, n: usize, mean: T, sums: usize, other: usize): void {
-  gradientSums<T>(x, dy, n, mean, other);
-  store<f64>(sums, load<f64>(sums) + first);
-  store<f64>(sums, load<f64>(sums, 8) + second, 8);
+  v128.store(sums, f64x2.add(v128.load(sums), gradientSums<T>(x, dy, n, mean, other, f64x2.splat(0))));
 }
 
 /**
@@ -66,6 +64,8 @@ export function planesBackward<T>(
   const chunk = channel * inner;
   const stride = group * chunk * sizeof<T>();
   const together = samplesTogether(inner);
+  const isAhead = dx && !fixed && readsAhead<T>(pool, block, inner, inner);
+  let isSummed = false;
   for (let item = begin; item < end; item++) {
     const b = item / blocks;
     const g0 = (item % blocks) * block;
@@ -74,14 +74,16 @@ export function planesBackward<T>(
     const from = b * group + g0;
     const statistic = from << 3;
     const itemSums = sums + ((from * channel) << 4);
-    memory.fill(itemSums, 0, (groups * channel) << 4);
-    if (isShortColumns<T>(inner, pool)) {
-      shortColumnGradSums<T>(x + offset, dy + offset, pool, stride, inner, groups * channel, channel, mean + statistic, itemSums, scratch);
-    } else {
-      for (let p: usize = 0; p < pool; p += together) {
-        const at = offset + p * stride;
-        const other = toOther(p, together, pool, stride);
-        addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums, other);
+    if (!isSummed) {
+      memory.fill(itemSums, 0, (groups * channel) << 4);
+      if (isShortColumns<T>(inner, pool)) {
+        shortColumnGradSums<T>(x + offset, dy + offset, pool, stride, inner, groups * channel, channel, mean + statistic, itemSums, scratch);
+      } else {
+        for (let p: usize = 0; p < pool; p += together) {
+          const at = offset + p * stride;
+          const other = toOther(p, together, pool, stride);
+          addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums, other);
+        }
       }
     }
     scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
@@ -91,6 +93,12 @@ export function planesBackward<T>(
     const coefficients = table - from * channel * 3 * sizeof<T>();
     const count = <f64>(pool * chunk);
     planesGradCoefficients<T>(weight, mean, rstd, sums, coefficients, group, channel, count, centered, fixed, scratch, from, from + groups);
+    isSummed = isAhead && item + 1 < end;
+    if (isSummed) {
+      const next = chunk * sizeof<T>();
+      gradInputAndSums<T>(x + offset, dy - x, dx - x, inner, channel, mean + statistic, table, next, itemSums + (channel << 4));
+      continue;
+    }
     for (let p = turnsOf(pool, together) * together; p > 0; ) {
       p -= together;
       const at = offset + p * stride;

@@ -5,13 +5,11 @@ import { mergeSegments } from "./merge";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
 import { normalizeRun } from "./apply";
 import { storeCoefficients } from "./coefficients";
+import { normalizeAndSum, readsAhead } from "./readAhead";
 import { samplesTogether, toOther, turnsOf } from "./samples";
 import { isShort, shortNormalize, shortShiftedSums } from "./shortRuns";
 import { isShortColumns, shortColumnSums } from "./shortColumns";
-import { first, second, shiftedSums } from "./sums";
-
-// Long chunks are summed in segments of fixed length, so that threads may take them apart.
-export const segmentElements: usize = 32768;
+import { segmentElements, shiftedSums } from "./sums";
 
 // Parameters whose coefficients are worked out at a time: 64 KiB of scratch hold more.
 const tableParameters: usize = 2048;
@@ -35,9 +33,7 @@ function addSums<T>(x: usize, n: usize, count: usize, shifts: usize, sums: usize
 // @ts-ignore: decorator
 @inline
 function addSegment<T>(x: usize, n: usize, shift: f64, sums: usize, other: usize): void {
-  shiftedSums<T>(x, n, <T>shift, other);
-  store<f64>(sums, load<f64>(sums) + first);
-  store<f64>(sums, load<f64>(sums, 8) + second, 8);
+  v128.store(sums, f64x2.add(v128.load(sums), shiftedSums<T>(x, n, <T>shift, other, f64x2.splat(0))));
 }
 
 /**
@@ -45,8 +41,7 @@ function addSegment<T>(x: usize, n: usize, shift: f64, sums: usize, other: usize
  *
  * x, y: [batch, pool, group, channel, inner]; weight, bias: [group, channel] or null; mean, m2, rstd: float64
  * [batch, group]. An item is a batch index and `block` groups, taken batch-major so that reads are long,
- * and normalized backwards over the pool while its last part is still in cache.
- * Scratch: block * (24 + 3 * sizeof(T) * channel) bytes if pool > 1, else 24.
+ * and normalized backwards over the pool while its last part is still in cache. Scratch: block * (24 + 3 * sizeof(T) * channel) bytes if pool > 1, else 24.
  */
 export function planesForward<T>(
   x: usize,
@@ -70,18 +65,28 @@ export function planesForward<T>(
   const blocks = (group + block - 1) / block;
   const chunk = channel * inner;
   const stride = group * chunk * sizeof<T>();
+  const isAhead = readsAhead<T>(pool, block, chunk, inner);
+  let isKnown = false;
   for (let item = begin; item < end; item++) {
     const b = item / blocks;
     const g0 = (item % blocks) * block;
     const groups = least(block, group - g0);
     const offset = ((b * pool * group + g0) * chunk) * sizeof<T>();
     const statistic = (b * group + g0) << 3;
-    planesMoments<T>(x + offset, mean + statistic, m2 + statistic, rstd + statistic, pool, groups, chunk, stride, centered, eps, scratch);
+    if (!isKnown) planesMoments<T>(x + offset, mean + statistic, m2 + statistic, rstd + statistic, pool, groups, chunk, stride, centered, eps, scratch);
     if (!y) continue;
     const table = scratch;
     const parameters = groups * channel;
     const from = g0 * channel;
     storeTable<T>(table, mean, rstd, b * group, weight, bias, from, from + parameters, channel);
+    isKnown = isAhead && item + 1 < end;
+    if (isKnown) {
+      const next = x + offset + chunk * sizeof<T>();
+      const shift = shiftOf<T>(next, 1, stride, chunk, centered);
+      const pair = normalizeAndSum<T>(x + offset, y - x, inner, channel, table, next, <T>shift);
+      finish<T>(f64x2.extract_lane(pair, 0), f64x2.extract_lane(pair, 1), shift, next, 1, stride, chunk, centered, eps, mean, m2, rstd, item + 1);
+      continue;
+    }
     const together = samplesTogether(inner);
     for (let p = turnsOf(pool, together) * together; p > 0; ) {
       p -= together;

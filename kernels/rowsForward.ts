@@ -2,8 +2,8 @@
 // (plans with pool = inner = 1: LayerNorm, RMSNorm).
 import { least } from "./lanes";
 import { m2 as finishedM2, mean as finishedMean } from "./moments";
-import { rowMoments } from "./rowMoments";
-import { normalizeRow } from "./rowNormalize";
+import { finishRow, rowMoments, shiftOf } from "./rowMoments";
+import { normalizeAndSumRow, normalizeRow, restOf, scaleAndSumRow } from "./rowNormalize";
 import { normalizeTogether, rowsTogether } from "./rowsTogether";
 
 /**
@@ -29,18 +29,43 @@ export function rowsForward<T>(
   begin: usize,
   end: usize,
 ): void {
-  const inverse = 1 / <f64>D;
+  const bytes = D * sizeof<T>();
   const together = rowsTogether<T>(D, group, bias, near);
+  const isAhead = sizeof<T>() == 4 && y && weight && (centered ? bias : !bias) && group == 1 && together == 1 && D >= 16;
+  let isKnown = false;
   for (let first = begin; first < end; first += together) {
     const stop = least(first + together, end);
-    for (let row = first; row < stop; row++) {
-      rowMoments<T>(x + row * D * sizeof<T>(), D, centered);
-      store<f64>(mean + (row << 3), finishedMean);
-      store<f64>(m2 + (row << 3), finishedM2);
-      store<f64>(rstd + (row << 3), 1 / Math.sqrt(finishedM2 * inverse + eps));
+    for (let row = first; row < stop && !isKnown; row++) {
+      rowMoments<T>(x + row * bytes, D, centered);
+      storeMoments(row, D, mean, m2, rstd, eps);
     }
-    if (y) rowsNormalize<T>(x, y, weight, bias, mean, rstd, group, D, near, scratch, first, stop);
+    if (!y) continue;
+    const center = load<f64>(mean + (first << 3));
+    const scale = load<f64>(rstd + (first << 3));
+    isKnown = isAhead && stop < end && restOf<T>(center, scale) == 0;
+    if (!isKnown) {
+      rowsNormalize<T>(x, y, weight, bias, mean, rstd, group, D, near, scratch, first, stop);
+      continue;
+    }
+    const at = x + first * bytes;
+    const to = y + first * bytes;
+    const next = at + bytes;
+    const shift = centered ? shiftOf<T>(next, D) : <T>0;
+    const sums = centered
+      ? normalizeAndSumRow<T>(at, to, D, center, scale, weight, bias, next, shift)
+      : scaleAndSumRow<T>(at, to, D, scale, weight, next);
+    finishRow<T>(sums, shift, next, D, centered);
+    storeMoments(stop, D, mean, m2, rstd, eps);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function storeMoments(row: usize, D: usize, mean: usize, m2: usize, rstd: usize, eps: f64): void {
+  const s = row << 3;
+  store<f64>(mean + s, finishedMean);
+  store<f64>(m2 + s, finishedM2);
+  store<f64>(rstd + s, 1 / Math.sqrt(finishedM2 / <f64>D + eps));
 }
 
 /** y = (x - mean) * rstd * weight + bias for given statistics. An item is a row. */

@@ -1,7 +1,8 @@
 // Loops over neighbouring runs of n elements each, n from one vector to `mostShort` elements: what `sums.ts` and `apply.ts`
 // do to one run, without a call for each.
-import { normalizeFour } from "./apply";
-import { lanesOf, lastLanes, mulAdd, widenHigh, widenLow } from "./lanes";
+import { gradInputFour, normalizeFour } from "./apply";
+import { lanesOf, lastLanes, mulAdd } from "./lanes";
+import { pairOf, squaresOf, sumOf } from "./sums";
 
 /** Longer runs repay a call each; these fit one float32 chain, as long as those of sums.ts. */
 export const mostShort: usize = 256;
@@ -9,23 +10,14 @@ export const mostShort: usize = 256;
 // @ts-ignore: decorator
 @inline
 export function isShort<T>(n: usize): bool {
-  return n >= lanesOf<T>() && n <= mostShort;
+  return sizeof<T>() == 4 && n >= lanesOf<T>() && n <= mostShort;
 }
 
-/**
- * The float64 pair at `sums` += (sum of the lanes of a, sum of the lanes of b). Half of the lanes are added as T, before the
- * conversions, which cost more.
- */
+/** The float64 pair at `sums` += (sum of the lanes of a, sum of the lanes of b). */
 // @ts-ignore: decorator
 @inline
 function addPair<T>(sums: usize, a: v128, b: v128): void {
-  let pair: v128;
-  if (sizeof<T>() == 8) pair = f64x2.add(v128.shuffle<i64>(a, b, 0, 2), v128.shuffle<i64>(a, b, 1, 3));
-  else {
-    const lanes = f32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
-    pair = f64x2.add(widenLow<T>(lanes), widenHigh<T>(lanes));
-  }
-  v128.store(sums, f64x2.add(v128.load(sums), pair));
+  v128.store(sums, f64x2.add(v128.load(sums), pairOf<T>(a, b)));
 }
 
 /** For each of `count` runs: the float64 pair at `sums` += sum(x - shift), sum((x - shift)^2); `shifts` are float64. */
@@ -40,20 +32,21 @@ export function shortShiftedSums<T>(x: usize, n: usize, count: usize, shifts: us
     const end = x + bytes;
     let a = f64x2.splat(0);
     let b = a;
-    if (rest) {
-      a = v128.and(v128.sub<T>(v128.load(end - 16), k), mask);
-      b = v128.mul<T>(a, a);
-    }
     for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
       const d0 = v128.sub<T>(v128.load(x), k);
       const d1 = v128.sub<T>(v128.load(x, 16), k);
       const d2 = v128.sub<T>(v128.load(x, 32), k);
       const d3 = v128.sub<T>(v128.load(x, 48), k);
-      a = v128.add<T>(a, v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3)));
-      b = v128.add<T>(b, v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3))));
+      a = v128.add<T>(a, sumOf<T>(d0, d1, d2, d3));
+      b = v128.add<T>(b, squaresOf<T>(d0, d1, d2, d3));
     }
     for (const vectorEnd = x + vectorBytes - blockBytes; x < vectorEnd; x += 16) {
       const d = v128.sub<T>(v128.load(x), k);
+      a = v128.add<T>(a, d);
+      b = mulAdd<T>(d, d, b);
+    }
+    if (rest) {
+      const d = v128.and(v128.sub<T>(v128.load(end - 16), k), mask);
       a = v128.add<T>(a, d);
       b = mulAdd<T>(d, d, b);
     }
@@ -79,10 +72,6 @@ export function shortGradientSums<T>(x: usize, dy: usize, n: usize, groups: usiz
       const end = x + bytes;
       let a = f64x2.splat(0);
       let b = a;
-      if (rest) {
-        a = v128.and(v128.load(end + from - 16), mask);
-        b = v128.and(v128.mul<T>(a, v128.sub<T>(v128.load(end - 16), m)), mask);
-      }
       for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
         const g0 = v128.load(x + from);
         const g1 = v128.load(x + from, 16);
@@ -90,13 +79,18 @@ export function shortGradientSums<T>(x: usize, dy: usize, n: usize, groups: usiz
         const g3 = v128.load(x + from, 48);
         const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
         const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
-        a = v128.add<T>(a, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
+        a = v128.add<T>(a, sumOf<T>(g0, g1, g2, g3));
         b = v128.add<T>(b, v128.add<T>(p0, p1));
       }
       for (const vectorEnd = x + vectorBytes - blockBytes; x < vectorEnd; x += 16) {
         const g = v128.load(x + from);
         a = v128.add<T>(a, g);
         b = mulAdd<T>(g, v128.sub<T>(v128.load(x), m), b);
+      }
+      if (rest) {
+        const g = v128.and(v128.load(end + from - 16), mask);
+        a = v128.add<T>(a, g);
+        b = v128.add<T>(b, v128.and(v128.mul<T>(g, v128.sub<T>(v128.load(end - 16), m)), mask));
       }
       addPair<T>(sums, a, b);
       x = end;
@@ -142,14 +136,7 @@ export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, grou
       const end = x + bytes;
       const last = mulAdd<T>(v128.load(end + from - 16), a, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), b, c));
       for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
-        const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
-        const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
-        const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
-        const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
-        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
-        v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
-        v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
-        v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
+        gradInputFour<T>(x, from, to, m, a, b, c);
       }
       for (; x + 16 < end; x += 16) {
         v128.store(x + to, mulAdd<T>(v128.load(x + from), a, mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c)));

@@ -49,3 +49,23 @@ describe.each(lengths)("rows of %s elements", (D) => {
     },
   );
 });
+
+// Of more than 2^20 elements a row is summed while the one before it is written, unless that one's mean loses something.
+test.each([1024, 1000, 259, 67])("many rows of %s elements: the bits of few", (D) => {
+  const rows = Math.ceil((2 ** 20 + 1) / D);
+  const some = Float64Array.from(means.flatMap((mean, row) => [...normals(D, row + 10, mean, 1)]));
+  const x = Float64Array.from({ length: rows * D }, (_, i) => some[i % some.length]);
+  const dy = normals(rows * D, 2);
+  const many = caseOf(planOf(rows, D, true), "float32", { x, dy });
+  const few = caseOf(planOf(means.length, D, true), "float32", { x: some, dy: dy.subarray(0, some.length) });
+  const [got, want] = [byKernels(many), byKernels(few)];
+  for (let row = 0; row < rows; row++) {
+    const at = (row % means.length) * D;
+    const y = got.y.slice(row * D, (row + 1) * D);
+    expectSame(
+      { y, mean: got.mean.slice(row, row + 1) },
+      { y: want.y.slice(at, at + D), mean: want.mean.slice(row % means.length, (row % means.length) + 1) },
+    );
+  }
+  expectSame(byKernels(many, 1, 3), got);
+});

@@ -31,13 +31,14 @@ const longReadBytes = 200 << 10;
 /** The same from the third-level cache. */
 const cachedReadBytes = 48 << 10;
 
-/** Where pool is 1, groups of at most this, or one of twice it, stay in the first-level cache until they are written. */
+/** Elements of a group, and of its runs, from which on it is read while the one before it is written: less does not repay the turns. */
+const leastAhead = 256;
+const leastRunAhead = 16;
+
+/** Where pool is 1, other groups of at most this, or one of twice it, stay in the first-level cache until they are written. */
 const nearestBytes = 1 << 13;
 
-/** The same of data from memory: there reading and writing in short turns is the fastest, by a third. */
-const streamedTurnBytes = 3 << 10;
-
-/** Larger groups are taken together up to this: long phases of reading, then of writing. */
+/** Larger ones are taken together up to this: long phases of reading, then of writing. */
 const mostSampleBytes = 1 << 20;
 
 const kernels = {
@@ -171,6 +172,7 @@ function blockOf(plan: Plan, compute: Compute, streams: number): number {
   const run = (streams === 1 ? channel : 1) * inner;
   const isColumns = plan.pool >= leastColumnRows && run <= mostShort;
   if (most === 0 || (isUneven && !isColumns && plan.size >= segmentElements)) return 0;
+  if (isReadAhead(plan, compute)) return 1;
   const chunkBytes = channel * inner * bytes * streams;
   const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, threads), most, group));
   let blocks = Math.ceil(group / block);
@@ -179,14 +181,24 @@ function blockOf(plan: Plan, compute: Compute, streams: number): number {
   return Math.ceil(group / blocks);
 }
 
+/** Whether the fused kernels read a group while they write the one before it, which they do where a group is an item. */
+function isReadAhead({ pool, channel, inner }: Plan, compute: Compute): boolean {
+  const elements = channel * inner;
+  return (
+    pool === 1 &&
+    compute === "F32" &&
+    inner >= leastRunAhead &&
+    elements >= leastAhead &&
+    elements <= segmentElements
+  );
+}
+
 /** How many groups of a sample, of chunkBytes each, to read before they are written: what the caches like best. */
 function groupsAtOnce({ pool, batch, group }: Plan, chunkBytes: number, threads: number): number {
+  if (pool === 1)
+    return Math.floor((chunkBytes > 2 * nearestBytes ? mostSampleBytes : nearestBytes) / chunkBytes);
   const bytes = batch * pool * group * chunkBytes;
   const isStreamed = bytes >= streamedBytes;
-  if (pool === 1) {
-    const turn = isStreamed ? streamedTurnBytes : nearestBytes;
-    return Math.floor((chunkBytes > 2 * nearestBytes ? mostSampleBytes : turn) / chunkBytes);
-  }
   if (threads === 1 && isStreamed && bytes <= sweptBytes) return group;
   const long = Math.ceil((isStreamed ? longReadBytes / threads : cachedReadBytes) / chunkBytes);
   return Math.max(Math.floor(cachedBytes / (pool * chunkBytes)), long);
