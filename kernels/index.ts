@@ -12,12 +12,12 @@ import { tilesBackward, tilesForward } from "./tiles";
 import { expandParameters } from "./expand";
 export { mergePairs, mergeSums } from "./merge";
 
-export function planesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
-  planesForward<f32>(x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, centered, eps, scratch, begin, end);
+export function planesForwardF32(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, ahead: i32, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  planesForward<f32>(x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, ahead, centered, eps, scratch, begin, end);
 }
 
-export function planesForwardF64(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
-  planesForward<f64>(x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, centered, eps, scratch, begin, end);
+export function planesForwardF64(x: usize, y: usize, weight: usize, bias: usize, mean: usize, m2: usize, rstd: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, ahead: i32, centered: i32, eps: f64, scratch: usize, begin: usize, end: usize): void {
+  planesForward<f64>(x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, ahead, centered, eps, scratch, begin, end);
 }
 
 export function planesSegmentsF32(x: usize, sums: usize, pool: usize, group: usize, chunk: usize, centered: i32, scratch: usize, begin: usize, end: usize): void {
@@ -44,12 +44,12 @@ export function planesNormalizeF64(x: usize, y: usize, weight: usize, bias: usiz
   planesNormalize<f64>(x, y, weight, bias, mean, rstd, pool, group, channel, inner, scratch, begin, end);
 }
 
-export function planesBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, sums: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  planesBackward<f32>(x, dy, dx, weight, mean, rstd, sums, pool, group, channel, inner, block, centered, fixed, scratch, begin, end);
+export function planesBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, sums: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, ahead: i32, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  planesBackward<f32>(x, dy, dx, weight, mean, rstd, sums, pool, group, channel, inner, block, ahead, centered, fixed, scratch, begin, end);
 }
 
-export function planesBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, sums: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  planesBackward<f64>(x, dy, dx, weight, mean, rstd, sums, pool, group, channel, inner, block, centered, fixed, scratch, begin, end);
+export function planesBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, sums: usize, pool: usize, group: usize, channel: usize, inner: usize, block: usize, ahead: i32, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  planesBackward<f64>(x, dy, dx, weight, mean, rstd, sums, pool, group, channel, inner, block, ahead, centered, fixed, scratch, begin, end);
 }
 
 export function planesGradSegmentsF32(x: usize, dy: usize, mean: usize, sums: usize, pool: usize, group: usize, channel: usize, inner: usize, scratch: usize, begin: usize, end: usize): void {

@@ -3,7 +3,7 @@ import { gradInputRun, normalizeRun } from "./apply";
 import { scaleSums, storeGradients } from "./coefficients";
 import { least } from "./lanes";
 import { mergeSegments } from "./merge";
-import { gradInputAndSums, readsAhead } from "./readAhead";
+import { gradInputAndSums } from "./readAhead";
 import { samplesTogether, toOther, turnsOf } from "./samples";
 import { isShortColumns, shortColumnGradSums } from "./shortColumns";
 import { isShort, shortGradInput, shortGradientSums } from "./shortRuns";
@@ -39,7 +39,7 @@ function addGradSegment<T>(x: usize, dy: usize, n: usize, mean: T, sums: usize, 
  *
  * x, dy, dx: [batch, pool, group, channel, inner]; mean, rstd: float64 [batch, group]; sums: float64 pairs
  * sum(dy), sum(dy * xhat) as [batch, group, channel]. An item is a batch index and `block` groups.
- * With `fixed` statistics dx = dy * weight * rstd. Scratch: 3 * sizeof(T) * block * channel bytes, or that of shortColumns.ts.
+ * With `fixed` statistics dx = dy * weight * rstd; with `ahead` an item is summed while the one before it is written (readAhead.ts). Scratch: 3 * sizeof(T) * block * channel bytes, or that of shortColumns.ts.
  */
 export function planesBackward<T>(
   x: usize,
@@ -54,6 +54,7 @@ export function planesBackward<T>(
   channel: usize,
   inner: usize,
   block: usize,
+  ahead: i32,
   centered: i32,
   fixed: i32,
   scratch: usize,
@@ -64,7 +65,6 @@ export function planesBackward<T>(
   const chunk = channel * inner;
   const stride = group * chunk * sizeof<T>();
   const together = samplesTogether(inner);
-  const isAhead = dx && !fixed && readsAhead<T>(pool, block, inner, inner);
   let isSummed = false;
   for (let item = begin; item < end; item++) {
     const b = item / blocks;
@@ -93,17 +93,25 @@ export function planesBackward<T>(
     const coefficients = table - from * channel * 3 * sizeof<T>();
     const count = <f64>(pool * chunk);
     planesGradCoefficients<T>(weight, mean, rstd, sums, coefficients, group, channel, count, centered, fixed, scratch, from, from + groups);
-    isSummed = isAhead && item + 1 < end;
-    if (isSummed) {
-      const next = chunk * sizeof<T>();
-      gradInputAndSums<T>(x + offset, dy - x, dx - x, inner, channel, mean + statistic, table, next, itemSums + (channel << 4));
-      continue;
-    }
-    for (let p = turnsOf(pool, together) * together; p > 0; ) {
+    isSummed = sizeof<T>() == 4 && ahead && !fixed && item + 1 < end;
+    const next = ((item + 1) / blocks) * group + ((item + 1) % blocks) * block;
+    const nextG0 = next % group;
+    const nextGroups = isSummed ? least(block, group - nextG0) : 0;
+    const nextSums = sums + ((next * channel) << 4);
+    memory.fill(nextSums, 0, (nextGroups * channel) << 4);
+    for (let p = turnsOf(pool, together) * together, q = ((next - nextG0) * pool + nextG0) * chunk * sizeof<T>(); p > 0; q += together * stride) {
       p -= together;
-      const at = offset + p * stride;
+      let at = offset + p * stride;
       const other = toOther(p, together, pool, stride);
-      applyRuns<T>(x + at, dy + at, dx + at, inner, groups, channel, mean + statistic, table, fixed, other);
+      for (let g: usize = 0; g < nextGroups; g++, at += chunk * sizeof<T>()) {
+        const toNext = q + g * chunk * sizeof<T>() - at;
+        const center = mean + ((from + g) << 3);
+        const coefficients = table + g * channel * 3 * sizeof<T>();
+        gradInputAndSums<T>(x + at, dy - x, dx - x, inner, channel, center, mean + ((next + g) << 3), coefficients, toNext, nextSums + ((g * channel) << 4), other);
+      }
+      if (nextGroups == groups) continue;
+      const left = table + nextGroups * channel * 3 * sizeof<T>();
+      applyRuns<T>(x + at, dy + at, dx + at, inner, groups - nextGroups, channel, mean + ((from + nextGroups) << 3), left, fixed, other);
     }
   }
 }

@@ -5,7 +5,7 @@ import { mergeSegments } from "./merge";
 import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, sampleMean } from "./moments";
 import { normalizeRun } from "./apply";
 import { storeCoefficients } from "./coefficients";
-import { normalizeAndSum, readsAhead } from "./readAhead";
+import { normalizeAndSum } from "./readAhead";
 import { samplesTogether, toOther, turnsOf } from "./samples";
 import { isShort, shortNormalize, shortShiftedSums } from "./shortRuns";
 import { isShortColumns, shortColumnSums } from "./shortColumns";
@@ -41,7 +41,9 @@ function addSegment<T>(x: usize, n: usize, shift: f64, sums: usize, other: usize
  *
  * x, y: [batch, pool, group, channel, inner]; weight, bias: [group, channel] or null; mean, m2, rstd: float64
  * [batch, group]. An item is a batch index and `block` groups, taken batch-major so that reads are long,
- * and normalized backwards over the pool while its last part is still in cache. Scratch: block * (24 + 3 * sizeof(T) * channel) bytes if pool > 1, else 24.
+ * and normalized backwards over the pool while its last part is still in cache.
+ * With `ahead` an item is summed while the one before it is written (readAhead.ts). Scratch: block * (24 + 3 * sizeof(T) * channel)
+ * bytes, or that of shortColumns.ts.
  */
 export function planesForward<T>(
   x: usize,
@@ -56,6 +58,7 @@ export function planesForward<T>(
   channel: usize,
   inner: usize,
   block: usize,
+  ahead: i32,
   centered: i32,
   eps: f64,
   scratch: usize,
@@ -64,69 +67,89 @@ export function planesForward<T>(
 ): void {
   const blocks = (group + block - 1) / block;
   const chunk = channel * inner;
-  const stride = group * chunk * sizeof<T>();
-  const isAhead = readsAhead<T>(pool, block, chunk, inner);
+  const chunkBytes = chunk * sizeof<T>();
+  const stride = group * chunkBytes;
+  const together = samplesTogether(inner);
+  const sums = scratch;
+  const shifts = sums + (block << 4);
+  const table = shifts + (block << 3);
   let isKnown = false;
   for (let item = begin; item < end; item++) {
-    const b = item / blocks;
-    const g0 = (item % blocks) * block;
+    const s = firstOf(item, blocks, block, group);
+    const g0 = s % group;
     const groups = least(block, group - g0);
-    const offset = ((b * pool * group + g0) * chunk) * sizeof<T>();
-    const statistic = (b * group + g0) << 3;
-    if (!isKnown) planesMoments<T>(x + offset, mean + statistic, m2 + statistic, rstd + statistic, pool, groups, chunk, stride, centered, eps, scratch);
-    if (!y) continue;
-    const table = scratch;
-    const parameters = groups * channel;
-    const from = g0 * channel;
-    storeTable<T>(table, mean, rstd, b * group, weight, bias, from, from + parameters, channel);
-    isKnown = isAhead && item + 1 < end;
-    if (isKnown) {
-      const next = x + offset + chunk * sizeof<T>();
-      const shift = shiftOf<T>(next, 1, stride, chunk, centered);
-      const pair = normalizeAndSum<T>(x + offset, y - x, inner, channel, table, next, <T>shift);
-      finish<T>(f64x2.extract_lane(pair, 0), f64x2.extract_lane(pair, 1), shift, next, 1, stride, chunk, centered, eps, mean, m2, rstd, item + 1);
-      continue;
+    const at = x + ((s - g0) * pool + g0) * chunkBytes;
+    if (!isKnown) {
+      startSums<T>(at, groups, sums, shifts, pool, chunk, stride, centered);
+      addAllSums<T>(at, groups, sums, shifts, pool, chunk, stride);
+      finishAll<T>(at, s, groups, sums, shifts, pool, chunk, stride, centered, eps, mean, m2, rstd);
     }
-    const together = samplesTogether(inner);
-    for (let p = turnsOf(pool, together) * together; p > 0; ) {
+    if (!y) continue;
+    storeTable<T>(table, mean, rstd, s - g0, weight, bias, g0 * channel, (g0 + groups) * channel, channel);
+    isKnown = sizeof<T>() == 4 && ahead && item + 1 < end;
+    const next = firstOf(item + 1, blocks, block, group);
+    const nextG0 = next % group;
+    const nextGroups = isKnown ? least(block, group - nextG0) : 0;
+    const nextAt = x + ((next - nextG0) * pool + nextG0) * chunkBytes;
+    startSums<T>(nextAt, nextGroups, sums, shifts, pool, chunk, stride, centered);
+    for (let p = turnsOf(pool, together) * together, q = nextAt; p > 0; q += together * stride) {
       p -= together;
       const other = toOther(p, together, pool, stride);
-      const at = offset + p * stride;
-      normalizeRuns<T>(x + at, y + at, inner, parameters, table, other);
+      let from = at + p * stride;
+      let coefficients = table;
+      for (let g: usize = 0; g < nextGroups; g++, from += chunkBytes, coefficients += channel * 3 * sizeof<T>()) {
+        const sum = sums + (g << 4);
+        const pair = normalizeAndSum<T>(from, y - x, inner, channel, coefficients, q + g * chunkBytes, <T>load<f64>(shifts + (g << 3)), other);
+        v128.store(sum, f64x2.add(v128.load(sum), pair));
+      }
+      if (nextGroups < groups) normalizeRuns<T>(from, from + (y - x), inner, (groups - nextGroups) * channel, coefficients, other);
     }
+    finishAll<T>(nextAt, next, nextGroups, sums, shifts, pool, chunk, stride, centered, eps, mean, m2, rstd);
   }
 }
 
-/** Mean, M2 and rstd of `groups` neighbouring statistics; scratch: the pair of sums of each, then the shift of each. */
-function planesMoments<T>(
+/** The first statistic of an item. */
+// @ts-ignore: decorator
+@inline
+function firstOf(item: usize, blocks: usize, block: usize, group: usize): usize {
+  return (item / blocks) * group + (item % blocks) * block;
+}
+
+/** What each of `groups` neighbouring statistics is summed about, and sums of 0. */
+function startSums<T>(x: usize, groups: usize, sums: usize, shifts: usize, pool: usize, chunk: usize, stride: usize, centered: i32): void {
+  memory.fill(sums, 0, groups << 4);
+  for (const stop = shifts + (groups << 3); shifts < stop; shifts += 8, x += chunk * sizeof<T>()) {
+    store<f64>(shifts, shiftOf<T>(x, pool, stride, chunk, centered));
+  }
+}
+
+/** Adds the sums of `groups` neighbouring statistics over all of pool. */
+function addAllSums<T>(x: usize, groups: usize, sums: usize, shifts: usize, pool: usize, chunk: usize, stride: usize): void {
+  if (isShortColumns<T>(chunk, pool)) return shortColumnSums<T>(x, pool, stride, chunk, groups, shifts, sums, shifts + (groups << 3));
+  const together = samplesTogether(chunk);
+  for (let p: usize = 0; p < pool; p += together) {
+    addSums<T>(x + p * stride, chunk, groups, shifts, sums, toOther(p, together, pool, stride));
+  }
+}
+
+/** Mean, M2 and rstd of `groups` neighbouring statistics, the first of which is s. */
+function finishAll<T>(
   x: usize,
-  mean: usize,
-  m2: usize,
-  rstd: usize,
-  pool: usize,
+  s: usize,
   groups: usize,
+  sums: usize,
+  shifts: usize,
+  pool: usize,
   chunk: usize,
   stride: usize,
   centered: i32,
   eps: f64,
-  sums: usize,
+  mean: usize,
+  m2: usize,
+  rstd: usize,
 ): void {
-  const chunkBytes = chunk * sizeof<T>();
-  const shifts = sums + (groups << 4);
-  for (let at = sums; at < shifts; at += 16) v128.store(at, f64x2.splat(0));
-  for (let g: usize = 0; g < groups; g++) {
-    store<f64>(shifts + (g << 3), shiftOf<T>(x + g * chunkBytes, pool, stride, chunk, centered));
-  }
-  if (isShortColumns<T>(chunk, pool)) shortColumnSums<T>(x, pool, stride, chunk, groups, shifts, sums, shifts + (groups << 3));
-  else {
-    const together = samplesTogether(chunk);
-    for (let p: usize = 0; p < pool; p += together) {
-      addSums<T>(x + p * stride, chunk, groups, shifts, sums, toOther(p, together, pool, stride));
-    }
-  }
-  for (let g: usize = 0; g < groups; g++) {
-    const sum = sums + (g << 4);
-    finish<T>(load<f64>(sum), load<f64>(sum, 8), load<f64>(shifts + (g << 3)), x + g * chunkBytes, pool, stride, chunk, centered, eps, mean, m2, rstd, g);
+  for (const stop = s + groups; s < stop; s++, sums += 16, shifts += 8, x += chunk * sizeof<T>()) {
+    finish<T>(load<f64>(sums), load<f64>(sums, 8), load<f64>(shifts), x, pool, stride, chunk, centered, eps, mean, m2, rstd, s);
   }
 }
 

@@ -1,25 +1,20 @@
-// Where each statistic is of one contiguous chunk, the next chunk is summed in the same loop in which one is written. Memory then reads and
-// writes at the same time, where one after the other would leave it idle in between: 1.2 copies' time instead of 1.5.
-import { gradInputFour, normalizeFour } from "./apply";
+// Loops that sum an item while they write the one before it: memory then reads and writes at the same time, where one after the other would
+// leave it idle in between. For runs of a trip or more: those of one contiguous chunk, of at most a segment, for each statistic; or runs of
+// which two samples are taken together (samples.ts), their number being even, each its own chunk. Of float32 alone.
 import { lanesOf, lastLanes, least, mulAdd } from "./lanes";
-import { chainBytes, pairOf, segmentElements, squaresOf, sumOf, sumsFrom } from "./sums";
-
-/** Whether items are taken so: of one chunk each, whose sums are of `summed` elements at a time. Of float32 alone. */
-// @ts-ignore: decorator
-@inline
-export function readsAhead<T>(pool: usize, block: usize, summed: usize, inner: usize): bool {
-  return sizeof<T>() == 4 && pool == 1 && block == 1 && summed <= segmentElements && inner >= 16;
-}
+import { apartOf, chainTrips, pairOf, squaresOf, stepOf, sumOf, sumsFrom } from "./sums";
 
 /**
  * Normalizes `count` neighbouring runs of n elements, a trip or more, as `normalizeRuns`; the pair is of the sums of as many elements at
- * `next`, as `shiftedSums` has it. Memory is read and written at the same time.
+ * `next`, as `shiftedSums` has it. Where `other` is not 0 the run so many bytes further counts too, in both.
  */
-export function normalizeAndSum<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T): v128 {
+export function normalizeAndSum<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T, other: usize): v128 {
   const k = v128.splat<T>(shift);
   const bytes = n * sizeof<T>();
   const nextEnd = next + count * bytes;
-  let chainEnd = next + chainBytes;
+  const step = stepOf(other, 64);
+  const apart = apartOf(other, 64);
+  let chainEnd = next + chainTrips * step;
   let total = f64x2.splat(0);
   let a = total;
   let b = total;
@@ -33,18 +28,26 @@ export function normalizeAndSum<T>(x: usize, to: usize, n: usize, count: usize, 
       if (next == chainEnd) {
         total = f64x2.add(total, pairOf<T>(a, b));
         a = b = f64x2.splat(0);
-        chainEnd += chainBytes;
+        chainEnd += chainTrips * step;
       }
       const toNext = next - x;
-      for (const part = least(chainEnd - toNext, bulk); x < part; x += 64) {
+      for (const part = least(chainEnd - toNext, bulk); x < part; x += step) {
         const at = x + toNext;
         const d0 = v128.sub<T>(v128.load(at), k);
         const d1 = v128.sub<T>(v128.load(at, 16), k);
-        const d2 = v128.sub<T>(v128.load(at, 32), k);
-        const d3 = v128.sub<T>(v128.load(at, 48), k);
+        const d2 = v128.sub<T>(v128.load(at + apart), k);
+        const d3 = v128.sub<T>(v128.load(at + apart, 16), k);
         a = v128.add<T>(a, sumOf<T>(d0, d1, d2, d3));
         b = v128.add<T>(b, squaresOf<T>(d0, d1, d2, d3));
-        normalizeFour<T>(x, to, m, s, c);
+        const beyond = x + apart;
+        const v0 = v128.load(x);
+        const v1 = v128.load(x, 16);
+        const v2 = v128.load(beyond);
+        const v3 = v128.load(beyond, 16);
+        v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, c));
+        v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, c), 16);
+        v128.store(beyond + to, mulAdd<T>(v128.sub<T>(v2, m), s, c));
+        v128.store(beyond + to, mulAdd<T>(v128.sub<T>(v3, m), s, c), 16);
       }
       next = x + toNext;
     }
@@ -54,16 +57,18 @@ export function normalizeAndSum<T>(x: usize, to: usize, n: usize, count: usize, 
       x = end;
     }
   }
-  return sumsFrom<T>(next, nextEnd, chainEnd, k, 0, a, b, total);
+  return sumsFrom<T>(next, nextEnd, chainEnd, k, other, a, b, total);
 }
 
 /**
- * dx of the `channel` runs of a statistic, as `applyRuns`; and for each of those `toNext` bytes further, of the next statistic, the pair at
- * `sums` = sum(dy), sum(dy * (x - mean)). `means` are those of both.
+ * dx of the `channel` runs of a statistic, as `applyRuns`; and for each of those `toNext` bytes further, of another statistic, the pair at
+ * `sums` += sum(dy), sum(dy * (x - mean)). Where `other` is not 0 the run so many bytes further counts too, in both.
  */
-export function gradInputAndSums<T>(x: usize, from: usize, to: usize, n: usize, channel: usize, means: usize, table: usize, toNext: usize, sums: usize): void {
-  const m = v128.splat<T>(<T>load<f64>(means));
-  const k = v128.splat<T>(<T>load<f64>(means, 8));
+export function gradInputAndSums<T>(x: usize, from: usize, to: usize, n: usize, channel: usize, mean: usize, nextMean: usize, table: usize, toNext: usize, sums: usize, other: usize): void {
+  const m = v128.splat<T>(<T>load<f64>(mean));
+  const k = v128.splat<T>(<T>load<f64>(nextMean));
+  const step = stepOf(other, 64);
+  const apart = apartOf(other, 64);
   const bytes = n * sizeof<T>();
   const rest = n & (lanesOf<T>() - 1);
   const mask = lastLanes<T>(rest);
@@ -77,25 +82,34 @@ export function gradInputAndSums<T>(x: usize, from: usize, to: usize, n: usize, 
     let total = f64x2.splat(0);
     let sum1 = total;
     let sum2 = total;
-    let chainEnd = x + chainBytes;
+    let chainEnd = x + chainTrips * step;
     const bulk = x + (bytes & ~63);
     for (;;) {
-      for (const part = least(chainEnd, bulk); x < part; x += 64) {
+      for (const part = least(chainEnd, bulk); x < part; x += step) {
         const next = x + toNext;
+        const nextBeyond = next + apart;
         const g0 = v128.load(next + from);
         const g1 = v128.load(next + from, 16);
-        const g2 = v128.load(next + from, 32);
-        const g3 = v128.load(next + from, 48);
+        const g2 = v128.load(nextBeyond + from);
+        const g3 = v128.load(nextBeyond + from, 16);
         const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(next), k), v128.mul<T>(g1, v128.sub<T>(v128.load(next, 16), k)));
-        const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(next, 32), k), v128.mul<T>(g3, v128.sub<T>(v128.load(next, 48), k)));
+        const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(nextBeyond), k), v128.mul<T>(g3, v128.sub<T>(v128.load(nextBeyond, 16), k)));
         sum1 = v128.add<T>(sum1, sumOf<T>(g0, g1, g2, g3));
         sum2 = v128.add<T>(sum2, v128.add<T>(p0, p1));
-        gradInputFour<T>(x, from, to, m, a, b, c);
+        const beyond = x + apart;
+        const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
+        const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
+        const t2 = mulAdd<T>(v128.sub<T>(v128.load(beyond), m), b, c);
+        const t3 = mulAdd<T>(v128.sub<T>(v128.load(beyond, 16), m), b, c);
+        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
+        v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
+        v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from), a, t2));
+        v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from, 16), a, t3), 16);
       }
       if (x < chainEnd || x + 16 > end) break;
       total = f64x2.add(total, pairOf<T>(sum1, sum2));
       sum1 = sum2 = f64x2.splat(0);
-      chainEnd += chainBytes;
+      chainEnd += chainTrips * step;
     }
     if (x < end) {
       for (; x + 16 <= end; x += 16) {
@@ -114,6 +128,6 @@ export function gradInputAndSums<T>(x: usize, from: usize, to: usize, n: usize, 
       }
       x = end;
     }
-    v128.store(sums, f64x2.add(total, pairOf<T>(sum1, sum2)));
+    v128.store(sums, f64x2.add(v128.load(sums), f64x2.add(total, pairOf<T>(sum1, sum2))));
   }
 }

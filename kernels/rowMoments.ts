@@ -7,8 +7,8 @@ import { plainSums, shiftedSums, squareSum } from "./sums";
 // @ts-ignore: decorator
 @inline
 export function rowMoments<T>(x: usize, n: usize, centered: i32): void {
-  if (!centered) return finishSquares<T>(squareSum<T>(x, n), x, 1, 0, n);
-  const shift = shiftOf<T>(x, n);
+  if (sizeof<T>() == 4 && !centered) return finishSquares<T>(squareSum<T>(x, n), x, 1, 0, n);
+  const shift = centered ? shiftOf<T>(x, n) : <T>0;
   const isPlain = sizeof<T>() == 4 && shift == 0 && n >= lanesOf<T>();
   finishRow<T>(isPlain ? plainSums<T>(x, n) : shiftedSums<T>(x, n, shift, 0, f64x2.splat(0)), shift, x, n, centered);
 }

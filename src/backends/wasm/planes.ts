@@ -6,7 +6,7 @@ import { flag, type GradInputCall, type LoopShape } from "./request.ts";
 import { parallel, scratchBytes, threadCount } from "./runtime.ts";
 import { reserve } from "./workspace.ts";
 
-/** Elements of a segment, the part of a chunk whose sums are kept apart; as in kernels/planesForward.ts. */
+/** Elements of a segment, the part of a chunk whose sums are kept apart; as in kernels/sums.ts. */
 const segmentElements = 32768;
 
 /** Scratch for the columns of kernels/shortColumns.ts. */
@@ -22,24 +22,21 @@ const cachedBytes = 1 << 18;
 /** From this size on the data comes from memory, and long contiguous reads matter most. */
 const streamedBytes = 1 << 23;
 
-/** Up to this size much of it is in the third-level cache after one sweep; on one thread nothing is faster than reading in order. */
-const sweptBytes = 1 << 25;
-
 /** Contiguous bytes to read at a time from memory: less cannot keep it busy. */
 const longReadBytes = 200 << 10;
 
 /** The same from the third-level cache. */
 const cachedReadBytes = 48 << 10;
 
+/** The same where reading and writing go on at the same time. */
+const aheadReadBytes = 32 << 10;
+
 /** Elements of a group, and of its runs, from which on it is read while the one before it is written: less does not repay the turns. */
 const leastAhead = 256;
 const leastRunAhead = 16;
 
-/** Where pool is 1, other groups of at most this, or one of twice it, stay in the first-level cache until they are written. */
+/** Where pool is 1 and nothing is read ahead, groups of at most this stay in the first-level cache until they are written. */
 const nearestBytes = 1 << 13;
-
-/** Larger ones are taken together up to this: long phases of reading, then of writing. */
-const mostSampleBytes = 1 << 20;
 
 const kernels = {
   forward: kernelPair("planesForward"),
@@ -55,11 +52,14 @@ export const planes: LoopShape = {
     const { plan, compute, x, y, weight, bias, mean, m2, rstd, eps } = call;
     const { pool, group, channel, inner } = plan;
     const chunk = channel * inner;
-    const block = blockOf(plan, compute, 1);
+    const { block, ahead } = cutOf(plan, compute, 1);
     if (block > 0) {
       parallel(
         kernels.forward[compute],
-        [x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block, flag(plan.centered), eps],
+        [
+          ...[x, y, weight, bias, mean, m2, rstd, pool, group, channel, inner, block],
+          ...[flag(ahead && y !== 0), flag(plan.centered), eps],
+        ],
         plan.batch * Math.ceil(group / block),
         plan.size,
       );
@@ -96,13 +96,13 @@ export const planes: LoopShape = {
     const { batch, pool, group, channel, inner } = plan;
     const pairs = pairsFor(plan);
     const runs = batch * pool * group * channel;
-    const block = fixed && !parameters ? 0 : blockOf(plan, compute, 2);
+    const { block, ahead } = fixed && !parameters ? phases : cutOf(plan, compute, 2);
     if (block > 0) {
       parallel(
         kernels.backward[compute],
         [
           ...[x, dy, dx, weight, mean, rstd, pairs, pool, group, channel, inner, block],
-          ...[flag(plan.centered), flag(fixed)],
+          ...[flag(ahead && dx !== 0), flag(plan.centered), flag(fixed)],
         ],
         batch * Math.ceil(group / block),
         plan.size,
@@ -155,51 +155,52 @@ export function planesGradInput(call: GradInputCall): void {
   );
 }
 
-/**
- * How many groups make one item of the fused kernels; 0 if the plan is to be done in two phases, because it has too few
- * statistics to share among the threads or too many channels for the scratch block. It does not change results.
- *
- * @param streams arrays that are read: 1 forward, 2 backward
- */
-function blockOf(plan: Plan, compute: Compute, streams: number): number {
+/** How the fused kernels take a plan; it does not change results. */
+interface Cut {
+  /** Groups of one item; 0 if the plan is to be done in phases instead. */
+  readonly block: number;
+  /** Whether an item is summed while the one before it is written (kernels/readAhead.ts). */
+  readonly ahead: boolean;
+}
+
+/** For too few statistics to share among the threads, or too many channels for the scratch block. */
+const phases: Cut = { block: 0, ahead: false };
+
+/** @param streams arrays that are read: 1 forward, 2 backward */
+function cutOf(plan: Plan, compute: Compute, streams: number): Cut {
   const { batch, group, channel, inner } = plan;
   const bytes = elementBytes(compute);
   const most = Math.floor(
-    Math.min(scratchBytes / (3 * bytes * channel + 8), (scratchBytes - columnBytes) / 24),
+    Math.min(scratchBytes / (3 * bytes * channel + 24), (scratchBytes - columnBytes) / 24),
   );
   const threads = threadCount();
   const isUneven = threads > 1 && plan.statistics < 4 * threads && plan.statistics % threads !== 0;
   const run = (streams === 1 ? channel : 1) * inner;
   const isColumns = plan.pool >= leastColumnRows && run <= mostShort;
-  if (most === 0 || (isUneven && !isColumns && plan.size >= segmentElements)) return 0;
-  if (isReadAhead(plan, compute)) return 1;
+  if (most === 0 || (isUneven && !isColumns && plan.size >= segmentElements)) return phases;
   const chunkBytes = channel * inner * bytes * streams;
-  const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, threads), most, group));
+  const ahead = compute === "F32" && isReadAhead(plan, chunkBytes);
+  const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, ahead, threads), most, group));
   let blocks = Math.ceil(group / block);
   // Equal shares for the threads; with many items it matters no more.
   while (batch * blocks < 8 * threads && (batch * blocks) % threads !== 0 && blocks < group) blocks++;
-  return Math.ceil(group / blocks);
+  return { block: Math.ceil(group / blocks), ahead };
 }
 
-/** Whether the fused kernels read a group while they write the one before it, which they do where a group is an item. */
-function isReadAhead({ pool, channel, inner }: Plan, compute: Compute): boolean {
+/** Whether reading ahead is possible, and repays its turns; chunkBytes are read of a group of each sample. */
+function isReadAhead({ batch, pool, group, channel, inner }: Plan, chunkBytes: number): boolean {
   const elements = channel * inner;
-  return (
-    pool === 1 &&
-    compute === "F32" &&
-    inner >= leastRunAhead &&
-    elements >= leastAhead &&
-    elements <= segmentElements
-  );
+  if (inner < leastRunAhead || elements < leastAhead || elements > segmentElements) return false;
+  if (pool === 1) return true;
+  const isInTwos = turnsOf(pool, inner) * 2 === pool;
+  return channel === 1 && isInTwos && batch * pool * group * chunkBytes >= streamedBytes;
 }
 
 /** How many groups of a sample, of chunkBytes each, to read before they are written: what the caches like best. */
-function groupsAtOnce({ pool, batch, group }: Plan, chunkBytes: number, threads: number): number {
-  if (pool === 1)
-    return Math.floor((chunkBytes > 2 * nearestBytes ? mostSampleBytes : nearestBytes) / chunkBytes);
-  const bytes = batch * pool * group * chunkBytes;
-  const isStreamed = bytes >= streamedBytes;
-  if (threads === 1 && isStreamed && bytes <= sweptBytes) return group;
-  const long = Math.ceil((isStreamed ? longReadBytes / threads : cachedReadBytes) / chunkBytes);
-  return Math.max(Math.floor(cachedBytes / (pool * chunkBytes)), long);
+function groupsAtOnce(plan: Plan, chunkBytes: number, ahead: boolean, threads: number): number {
+  const { pool, batch, group } = plan;
+  if (pool === 1) return ahead ? 1 : Math.floor(nearestBytes / chunkBytes);
+  const isStreamed = batch * pool * group * chunkBytes >= streamedBytes;
+  const longBytes = ahead ? aheadReadBytes : isStreamed ? longReadBytes / threads : cachedReadBytes;
+  return Math.max(Math.floor(cachedBytes / (pool * chunkBytes)), Math.ceil(longBytes / chunkBytes));
 }
