@@ -63,57 +63,64 @@ export function planesBackward<T>(
 ): void {
   const blocks = (group + block - 1) / block;
   const chunk = channel * inner;
-  const stride = group * chunk * sizeof<T>();
+  const chunkBytes = chunk * sizeof<T>();
+  const stride = group * chunkBytes;
   const together = samplesTogether(inner);
+  // The sums of the next item, where these are known from the item before.
   let isSummed = false;
+  let b = begin / blocks;
+  let g0 = (begin % blocks) * block;
   for (let item = begin; item < end; item++) {
-    const b = item / blocks;
-    const g0 = (item % blocks) * block;
     const groups = least(block, group - g0);
-    const offset = ((b * pool * group + g0) * chunk) * sizeof<T>();
+    const offset = (b * pool * group + g0) * chunkBytes;
     const from = b * group + g0;
-    const statistic = from << 3;
+    const means = mean + (from << 3);
     const itemSums = sums + ((from * channel) << 4);
     if (!isSummed) {
-      memory.fill(itemSums, 0, (groups * channel) << 4);
+      clear(itemSums, groups * channel);
       if (isShortColumns<T>(inner, pool)) {
-        shortColumnGradSums<T>(x + offset, dy + offset, pool, stride, inner, groups * channel, channel, mean + statistic, itemSums, scratch);
+        shortColumnGradSums<T>(x + offset, dy + offset, pool, stride, inner, groups * channel, channel, means, itemSums, scratch);
       } else {
         for (let p: usize = 0; p < pool; p += together) {
           const at = offset + p * stride;
-          const other = toOther(p, together, pool, stride);
-          addGradSums<T>(x + at, dy + at, inner, groups, channel, mean + statistic, itemSums, other);
+          addGradSums<T>(x + at, dy + at, inner, groups, channel, means, itemSums, toOther(p, together, pool, stride));
         }
       }
     }
-    scaleSums<T>(itemSums, mean + statistic, rstd + statistic, groups, channel);
+    g0 += block;
+    if (g0 >= group) {
+      g0 = 0;
+      b++;
+    }
+    scaleSums<T>(itemSums, means, rstd + (from << 3), groups, channel);
     if (!dx) continue;
     const table = scratch;
-    // Where those of statistic 0 would be.
-    const coefficients = table - from * channel * 3 * sizeof<T>();
+    // Where the coefficients of statistic 0 would be.
+    const first = table - from * channel * 3 * sizeof<T>();
     const count = <f64>(pool * chunk);
-    planesGradCoefficients<T>(weight, mean, rstd, sums, coefficients, group, channel, count, centered, fixed, scratch, from, from + groups);
+    planesGradCoefficients<T>(weight, mean, rstd, sums, first, group, channel, count, centered, fixed, scratch, from, from + groups);
     isSummed = sizeof<T>() == 4 && ahead && !fixed && item + 1 < end;
-    const next = ((item + 1) / blocks) * group + ((item + 1) % blocks) * block;
-    const nextG0 = next % group;
-    const nextGroups = isSummed ? least(block, group - nextG0) : 0;
-    const nextSums = sums + ((next * channel) << 4);
-    memory.fill(nextSums, 0, (nextGroups * channel) << 4);
-    for (let p = turnsOf(pool, together) * together, q = ((next - nextG0) * pool + nextG0) * chunk * sizeof<T>(); p > 0; q += together * stride) {
+    const nextGroups = isSummed ? least(block, group - g0) : 0;
+    const nextSums = itemSums + ((groups * channel) << 4);
+    clear(nextSums, nextGroups * channel);
+    for (let p = turnsOf(pool, together) * together, q = (b * pool * group + g0) * chunkBytes; p > 0; q += together * stride) {
       p -= together;
-      let at = offset + p * stride;
       const other = toOther(p, together, pool, stride);
-      for (let g: usize = 0; g < nextGroups; g++, at += chunk * sizeof<T>()) {
-        const toNext = q + g * chunk * sizeof<T>() - at;
-        const center = mean + ((from + g) << 3);
-        const coefficients = table + g * channel * 3 * sizeof<T>();
-        gradInputAndSums<T>(x + at, dy - x, dx - x, inner, channel, center, mean + ((next + g) << 3), coefficients, toNext, nextSums + ((g * channel) << 4), other);
+      let at = offset + p * stride;
+      let center = means;
+      let coefficients = table;
+      for (let g: usize = 0; g < nextGroups; g++, at += chunkBytes, center += 8, coefficients += channel * 3 * sizeof<T>()) {
+        const toNext = q + g * chunkBytes - at;
+        gradInputAndSums<T>(x + at, dy - x, dx - x, inner, channel, center, center + (groups << 3), coefficients, toNext, nextSums + ((g * channel) << 4), other);
       }
-      if (nextGroups == groups) continue;
-      const left = table + nextGroups * channel * 3 * sizeof<T>();
-      applyRuns<T>(x + at, dy + at, dx + at, inner, groups - nextGroups, channel, mean + ((from + nextGroups) << 3), left, fixed, other);
+      if (nextGroups < groups) applyRuns<T>(x + at, dy + at, dx + at, inner, groups - nextGroups, channel, center, coefficients, fixed, other);
     }
   }
+}
+
+/** Pairs of 0. */
+function clear(pairs: usize, count: usize): void {
+  for (const stop = pairs + (count << 4); pairs < stop; pairs += 16) v128.store(pairs, f64x2.splat(0));
 }
 
 /** dx of groups * channel neighbouring runs; `means` are float64, one for each group; table: three T for each run. */

@@ -73,52 +73,58 @@ export function planesForward<T>(
   const sums = scratch;
   const shifts = sums + (block << 4);
   const table = shifts + (block << 3);
+  // The statistics of the next item, where these are known from the item before.
   let isKnown = false;
+  let b = begin / blocks;
+  let g0 = (begin % blocks) * block;
   for (let item = begin; item < end; item++) {
-    const s = firstOf(item, blocks, block, group);
-    const g0 = s % group;
+    const s = b * group + g0;
     const groups = least(block, group - g0);
-    const at = x + ((s - g0) * pool + g0) * chunkBytes;
+    const at = x + (b * pool * group + g0) * chunkBytes;
     if (!isKnown) {
       startSums<T>(at, groups, sums, shifts, pool, chunk, stride, centered);
       addAllSums<T>(at, groups, sums, shifts, pool, chunk, stride);
       finishAll<T>(at, s, groups, sums, shifts, pool, chunk, stride, centered, eps, mean, m2, rstd);
     }
+    const from = g0;
+    const start = b * group;
+    g0 += block;
+    if (g0 >= group) {
+      g0 = 0;
+      b++;
+    }
     if (!y) continue;
-    storeTable<T>(table, mean, rstd, s - g0, weight, bias, g0 * channel, (g0 + groups) * channel, channel);
+    storeTable<T>(table, mean, rstd, start, weight, bias, from * channel, (from + groups) * channel, channel);
     isKnown = sizeof<T>() == 4 && ahead && item + 1 < end;
-    const next = firstOf(item + 1, blocks, block, group);
-    const nextG0 = next % group;
-    const nextGroups = isKnown ? least(block, group - nextG0) : 0;
-    const nextAt = x + ((next - nextG0) * pool + nextG0) * chunkBytes;
-    startSums<T>(nextAt, nextGroups, sums, shifts, pool, chunk, stride, centered);
-    for (let p = turnsOf(pool, together) * together, q = nextAt; p > 0; q += together * stride) {
+    const nextGroups = isKnown ? least(block, group - g0) : 0;
+    const next = x + (b * pool * group + g0) * chunkBytes;
+    if (isKnown && pool == 1) {
+      const shift = shiftOf<T>(next, 1, stride, chunk, centered);
+      const pair = normalizeAndSum<T>(at, y - x, inner, channel, table, next, <T>shift, 0);
+      finish<T>(f64x2.extract_lane(pair, 0), f64x2.extract_lane(pair, 1), shift, next, 1, stride, chunk, centered, eps, mean, m2, rstd, s + 1);
+      continue;
+    }
+    startSums<T>(next, nextGroups, sums, shifts, pool, chunk, stride, centered);
+    for (let p = turnsOf(pool, together) * together, q = next; p > 0; q += together * stride) {
       p -= together;
       const other = toOther(p, together, pool, stride);
-      let from = at + p * stride;
+      let run = at + p * stride;
       let coefficients = table;
-      for (let g: usize = 0; g < nextGroups; g++, from += chunkBytes, coefficients += channel * 3 * sizeof<T>()) {
+      for (let g: usize = 0; g < nextGroups; g++, run += chunkBytes, coefficients += channel * 3 * sizeof<T>()) {
         const sum = sums + (g << 4);
-        const pair = normalizeAndSum<T>(from, y - x, inner, channel, coefficients, q + g * chunkBytes, <T>load<f64>(shifts + (g << 3)), other);
+        const pair = normalizeAndSum<T>(run, y - x, inner, channel, coefficients, q + g * chunkBytes, <T>load<f64>(shifts + (g << 3)), other);
         v128.store(sum, f64x2.add(v128.load(sum), pair));
       }
-      if (nextGroups < groups) normalizeRuns<T>(from, from + (y - x), inner, (groups - nextGroups) * channel, coefficients, other);
+      if (nextGroups < groups) normalizeRuns<T>(run, run + (y - x), inner, (groups - nextGroups) * channel, coefficients, other);
     }
-    finishAll<T>(nextAt, next, nextGroups, sums, shifts, pool, chunk, stride, centered, eps, mean, m2, rstd);
+    finishAll<T>(next, b * group + g0, nextGroups, sums, shifts, pool, chunk, stride, centered, eps, mean, m2, rstd);
   }
-}
-
-/** The first statistic of an item. */
-// @ts-ignore: decorator
-@inline
-function firstOf(item: usize, blocks: usize, block: usize, group: usize): usize {
-  return (item / blocks) * group + (item % blocks) * block;
 }
 
 /** What each of `groups` neighbouring statistics is summed about, and sums of 0. */
 function startSums<T>(x: usize, groups: usize, sums: usize, shifts: usize, pool: usize, chunk: usize, stride: usize, centered: i32): void {
-  memory.fill(sums, 0, groups << 4);
-  for (const stop = shifts + (groups << 3); shifts < stop; shifts += 8, x += chunk * sizeof<T>()) {
+  for (const stop = shifts + (groups << 3); shifts < stop; shifts += 8, sums += 16, x += chunk * sizeof<T>()) {
+    v128.store(sums, f64x2.splat(0));
     store<f64>(shifts, shiftOf<T>(x, pool, stride, chunk, centered));
   }
 }

@@ -9,6 +9,18 @@ import { apartOf, chainTrips, pairOf, squaresOf, stepOf, sumOf, sumsFrom } from 
  * `next`, as `shiftedSums` has it. Where `other` is not 0 the run so many bytes further counts too, in both.
  */
 export function normalizeAndSum<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T, other: usize): v128 {
+  if (other) return normalizeAndSumTwo<T>(x, to, n, count, table, next, shift, other);
+  return normalizeAndSumAs<T>(x, to, n, count, table, next, shift, 0);
+}
+
+// A function of its own, so that the loop over one run has constant distances.
+function normalizeAndSumTwo<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T, other: usize): v128 {
+  return normalizeAndSumAs<T>(x, to, n, count, table, next, shift, other);
+}
+
+// @ts-ignore: decorator
+@inline
+function normalizeAndSumAs<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T, other: usize): v128 {
   const k = v128.splat<T>(shift);
   const bytes = n * sizeof<T>();
   const nextEnd = next + count * bytes;

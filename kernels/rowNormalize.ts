@@ -15,24 +15,18 @@ export function restOf<T>(mean: f64, rstd: f64): T {
   return Math.abs(<f64>rest) <= roundingOf<T>() ? <T>-0.0 : rest;
 }
 
-/** One row. How it is done follows from its own statistics alone, so that its bits do not depend on other rows. */
+/** One row, whose mean is 0 if it has a weight but no bias. How it is done follows from its own statistics alone, so that its bits do not depend on other rows. */
 export function normalizeRow<T>(x: usize, y: usize, D: usize, mean: f64, rstd: f64, weight: usize, bias: usize): void {
   const rest = restOf<T>(mean, rstd);
   if (!weight) normalizeRun<T>(x, y, D, <T>mean, <T>rstd, rest, 0);
-  else if (!bias) {
-    if (mean == 0) normalizeScaled<T>(x, y, D, <T>rstd, weight);
-    else normalizeUnbiased<T>(x, y, D, <T>mean, <T>rstd, rest, weight);
-  } else if (sizeof<T>() == 8 || rest == 0) normalizeBiased<T>(x, y, D, <T>mean, <T>rstd, rest, weight, bias);
+  else if (!bias) normalizeScaled<T>(x, y, D, <T>rstd, weight);
+  else if (sizeof<T>() == 8 || rest == 0) normalizeBiased<T>(x, y, D, <T>mean, <T>rstd, rest, weight, bias);
   else normalizeExactly<T>(x, y, D, <T>mean, <T>rstd, rest, weight, bias);
 }
 
 // Functions of their own: of branches that are nearly alike the optimizer makes one loop with a choice in it.
 function normalizeScaled<T>(x: usize, y: usize, D: usize, rstd: T, weight: usize): void {
   normalizeAs<T>(x, y, D, 0, rstd, 0, weight, 0, false, false, false);
-}
-
-function normalizeUnbiased<T>(x: usize, y: usize, D: usize, mean: T, rstd: T, rest: T, weight: usize): void {
-  normalizeAs<T>(x, y, D, mean, rstd, rest, weight, 0, true, true, false);
 }
 
 function normalizeBiased<T>(x: usize, y: usize, D: usize, mean: T, rstd: T, rest: T, weight: usize, bias: usize): void {

@@ -9,7 +9,7 @@ import { normalizeTogether, rowsTogether } from "./rowsTogether";
 /**
  * Statistics and, unless y is null, y = (x - mean) * rstd * weight + bias.
  *
- * x, y: [batch, group, D]; weight, bias: [group, D] or null, bias only with weight; mean, m2, rstd: float64
+ * x, y: [batch, group, D]; weight, bias: [group, D] or null, bias only with weight and, of a centered row, not without; mean, m2, rstd: float64
  * [batch, group]. An item is a row.
  */
 export function rowsForward<T>(

@@ -35,6 +35,9 @@ const aheadReadBytes = 32 << 10;
 const leastAhead = 256;
 const leastRunAhead = 16;
 
+/** Up to this size, backward, it does not repay them either. */
+const aheadBytes = 1 << 20;
+
 /** Where pool is 1 and nothing is read ahead, groups of at most this stay in the first-level cache until they are written. */
 const nearestBytes = 1 << 13;
 
@@ -179,7 +182,7 @@ function cutOf(plan: Plan, compute: Compute, streams: number): Cut {
   const isColumns = plan.pool >= leastColumnRows && run <= mostShort;
   if (most === 0 || (isUneven && !isColumns && plan.size >= segmentElements)) return phases;
   const chunkBytes = channel * inner * bytes * streams;
-  const ahead = compute === "F32" && isReadAhead(plan, chunkBytes);
+  const ahead = compute === "F32" && isReadAhead(plan, chunkBytes, streams);
   const block = Math.max(1, Math.min(groupsAtOnce(plan, chunkBytes, ahead, threads), most, group));
   let blocks = Math.ceil(group / block);
   // Equal shares for the threads; with many items it matters no more.
@@ -188,12 +191,17 @@ function cutOf(plan: Plan, compute: Compute, streams: number): Cut {
 }
 
 /** Whether reading ahead is possible, and repays its turns; chunkBytes are read of a group of each sample. */
-function isReadAhead({ batch, pool, group, channel, inner }: Plan, chunkBytes: number): boolean {
+function isReadAhead(
+  { batch, pool, group, channel, inner }: Plan,
+  chunkBytes: number,
+  streams: number,
+): boolean {
   const elements = channel * inner;
   if (inner < leastRunAhead || elements < leastAhead || elements > segmentElements) return false;
-  if (pool === 1) return true;
+  const bytes = batch * pool * group * chunkBytes;
+  if (pool === 1) return streams === 1 || bytes > aheadBytes;
   const isInTwos = turnsOf(pool, inner) * 2 === pool;
-  return channel === 1 && isInTwos && batch * pool * group * chunkBytes >= streamedBytes;
+  return channel === 1 && isInTwos && bytes >= streamedBytes;
 }
 
 /** How many groups of a sample, of chunkBytes each, to read before they are written: what the caches like best. */

@@ -91,15 +91,19 @@ function rowOf({ channel, inner }: Plan): number {
   return channel * inner;
 }
 
-/** Weight and bias with one for each element of the rows; a bias alone gets a weight of 1. */
+/** Weight and bias with one for each element of the rows, where there is either; a weight alone will do about a mean of 0. */
 function expanded(
   plan: Plan,
   compute: Compute,
   weight: number,
   bias: number,
 ): { readonly weight: number; readonly bias: number } {
-  const scale = weight === 0 && bias === 0 ? 0 : weightOf(plan, compute, weight);
-  return { weight: scale, bias: expand(plan, compute, bias) };
+  if (weight === 0 && bias === 0) return { weight, bias };
+  const isZero = bias === 0 && plan.centered;
+  return {
+    weight: weightOf(plan, compute, weight),
+    bias: isZero ? constant(0, plan.parameters * plan.inner, compute) : expand(plan, compute, bias),
+  };
 }
 
 /** The weight of each element of a row: 1 where there is none. */
