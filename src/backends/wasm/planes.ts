@@ -22,6 +22,9 @@ const cachedBytes = 1 << 18;
 /** From this size on the data comes from memory, and long contiguous reads matter most. */
 const streamedBytes = 1 << 23;
 
+/** Up to this size, on one thread and without reading ahead, nothing is faster than reading in order. */
+const sweptBytes = 1 << 25;
+
 /** Contiguous bytes to read at a time from memory: less cannot keep it busy. */
 const longReadBytes = 200 << 10;
 
@@ -208,7 +211,9 @@ function isReadAhead(
 function groupsAtOnce(plan: Plan, chunkBytes: number, ahead: boolean, threads: number): number {
   const { pool, batch, group } = plan;
   if (pool === 1) return ahead ? 1 : Math.floor(nearestBytes / chunkBytes);
-  const isStreamed = batch * pool * group * chunkBytes >= streamedBytes;
+  const bytes = batch * pool * group * chunkBytes;
+  const isStreamed = bytes >= streamedBytes;
+  if (threads === 1 && isStreamed && !ahead && bytes <= sweptBytes) return group;
   const longBytes = ahead ? aheadReadBytes : isStreamed ? longReadBytes / threads : cachedReadBytes;
   return Math.max(Math.floor(cachedBytes / (pool * chunkBytes)), Math.ceil(longBytes / chunkBytes));
 }
