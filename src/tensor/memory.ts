@@ -13,7 +13,7 @@ const reservedBytes = 65536;
 
 /** Bounds of one growth step beyond what is needed; untouched pages cost address space only. */
 const leastStepBytes = 1 << 20;
-const mostStepBytes = 1 << 26;
+const mostStepBytes = 1 << 25;
 
 /** Bytes of kernel memory. */
 export interface MemoryUsage {
