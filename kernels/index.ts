@@ -100,12 +100,12 @@ export function rowsNormalizeF64(x: usize, y: usize, weight: usize, bias: usize,
   rowsNormalize<f64>(x, y, weight, bias, mean, rstd, group, D, near, scratch, begin, end);
 }
 
-export function rowsBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsBackward<f32>(x, dy, dx, weight, mean, rstd, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
+export function rowsBackwardF32(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, near: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsBackward<f32>(x, dy, dx, weight, mean, rstd, parameterSums, batch, group, channel, inner, block, centered, near, fixed, scratch, begin, end);
 }
 
-export function rowsBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
-  rowsBackward<f64>(x, dy, dx, weight, mean, rstd, parameterSums, batch, group, channel, inner, block, centered, fixed, scratch, begin, end);
+export function rowsBackwardF64(x: usize, dy: usize, dx: usize, weight: usize, mean: usize, rstd: usize, parameterSums: usize, batch: usize, group: usize, channel: usize, inner: usize, block: usize, centered: i32, near: i32, fixed: i32, scratch: usize, begin: usize, end: usize): void {
+  rowsBackward<f64>(x, dy, dx, weight, mean, rstd, parameterSums, batch, group, channel, inner, block, centered, near, fixed, scratch, begin, end);
 }
 
 export function columnsShiftF32(x: usize, frames: usize, pool: usize, group: usize, chunk: usize, fold: usize, blockRows: usize, centered: i32, scratch: usize, begin: usize, end: usize): void {

@@ -4,28 +4,23 @@
 // c = -rstd * mean(g); and the parameters' sums are t * d and dy. One pointer moves; the others keep their distance from it,
 // which takes the fewest instructions, and those are what limits these loops in cache. Four vectors are written out, since their offsets
 // must be constants.
-import { across, addWidened, least, mulAdd, roundingOf } from "./lanes";
+import { least, mulAdd, roundingOf } from "./lanes";
+import { pairOf } from "./sums";
 
-// Results of the last call of sumRow.
-let g: f64 = 0;
-let gXhat: f64 = 0;
+/** Bytes of a row whose sums stay in T before they go on in float64: a float32 chain has 32 additions of two vectors, which are added first. */
+const chainBytes: usize = 1024;
 
-/**
- * g = sum(dy * weight), gXhat = sum(dy * weight * xhat) over one row. A float32 chain has 32 additions of two vectors, which are added
- * first.
- */
-function sumRow<T>(x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd: f64): void {
-  const high = <T>mean;
-  const m = v128.splat<T>(high);
+/** (sum(g), sum(g * (x - mean))) over one row, g = dy * weight. */
+export function sumRow<T>(x: usize, dy: usize, weight: usize, D: usize, mean: T): v128 {
+  const m = v128.splat<T>(mean);
   const zero = f64x2.splat(0);
   const fromDy = dy - x;
   const fromWeight = weight - x;
   const end = x + D * sizeof<T>();
   const vectorEnd = x + ((D * sizeof<T>()) & ~15);
-  let total1 = zero;
-  let total2 = zero;
+  let total = zero;
   while (x < vectorEnd) {
-    const stop = least(x + 1024, vectorEnd);
+    const stop = least(x + chainBytes, vectorEnd);
     let a = zero;
     let b = zero;
     for (; x + 32 <= stop; x += 32) {
@@ -39,32 +34,19 @@ function sumRow<T>(x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd
       a = v128.add<T>(a, g0);
       b = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), b);
     }
-    total1 = addWidened<T>(total1, a);
-    total2 = addWidened<T>(total2, b);
+    total = f64x2.add(total, pairOf<T>(a, b));
   }
-  let sum1 = across(total1);
-  let sum2 = across(total2);
   for (; x < end; x += sizeof<T>()) {
     const upstream = <f64>load<T>(x + fromDy) * <f64>load<T>(x + fromWeight);
-    sum1 += upstream;
-    sum2 += upstream * (<f64>load<T>(x) - <f64>high);
+    total = f64x2.add(total, f64x2(upstream, upstream * (<f64>load<T>(x) - <f64>mean)));
   }
-  g = sum1;
-  gXhat = (sum2 - (mean - <f64>high) * sum1) * rstd;
+  return total;
 }
 
-/** Bytes of the constants of one row: high, rstd, b, c, and what the mean loses as T. */
-// @ts-ignore: decorator
-@inline
-export function rowBytes<T>(): usize {
-  return 5 * sizeof<T>();
-}
-
-/** Stores the constants of one row; b and c are 0 unless `moving`: the statistics then depend on x. */
-export function storeRow<T>(row: usize, x: usize, dy: usize, weight: usize, D: usize, mean: f64, rstd: f64, centered: i32, moving: bool): void {
-  g = 0;
-  gXhat = 0;
-  if (moving) sumRow<T>(x, dy, weight, D, mean, rstd);
+/** Stores the constants of one row (high, rstd, b, c, and what the mean loses as T) from its `sumRow`; b and c are 0 if these are: the statistics then do not depend on x. */
+export function storeRow<T>(row: usize, sums: v128, D: usize, mean: f64, rstd: f64, centered: i32): void {
+  const g = f64x2.extract_lane(sums, 0);
+  const gXhat = (f64x2.extract_lane(sums, 1) - (mean - <f64><T>mean) * g) * rstd;
   store<T>(row, <T>mean);
   store<T>(row, <T>rstd, sizeof<T>());
   store<T>(row, <T>(-rstd * rstd * (gXhat / <f64>D)), 2 * sizeof<T>());
@@ -85,7 +67,7 @@ function lostOf<T>(mean: f64, rstd: f64): T {
 
 // @ts-ignore: decorator
 @inline
-function isExact<T>(row: usize): bool {
+export function isExact<T>(row: usize): bool {
   return load<T>(row, 4 * sizeof<T>()) != 0;
 }
 
@@ -94,18 +76,10 @@ export function rowGradInput<T>(x: usize, dy: usize, dx: usize, weight: usize, D
   rowLoop<T>(x, dy, dx, weight, D, row, 0, 0, true, true, false);
 }
 
-/**
- * dx of one row or two, x, dy and dx `next` bytes apart, the constants of the second after those of the first; and t * d and dy added
- * to `chain`, the latter `apart` bytes further, while they are at hand.
- */
-export function rowGradients<T>(x: usize, dy: usize, dx: usize, rows: usize, next: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize): void {
-  if (sizeof<T>() == 4 && rows == 2 && !isExact<T>(row) && !isExact<T>(row + rowBytes<T>())) {
-    return pairGradients<T>(x, dy, dx, next, weight, D, row, chain, apart);
-  }
-  for (const end = row + rows * rowBytes<T>(); row < end; row += rowBytes<T>(), x += next, dy += next, dx += next) {
-    if (isExact<T>(row)) exactGradients<T>(x, dy, dx, weight, D, row, chain, apart);
-    else roundedGradients<T>(x, dy, dx, weight, D, row, chain, apart);
-  }
+/** dx of one row, and t * d and dy added to `chain`, the latter `apart` bytes further, while they are at hand. */
+export function rowGradients<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize): void {
+  if (isExact<T>(row)) exactGradients<T>(x, dy, dx, weight, D, row, chain, apart);
+  else roundedGradients<T>(x, dy, dx, weight, D, row, chain, apart);
 }
 
 /** t * d and dy added to `chain`, and no dx. */
@@ -204,77 +178,49 @@ function rowLoop<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row
 }
 
 /**
- * Of two rows, neither exact: they share the loads of the weight, and the loads and stores of `chain`. The bits are those of one row
- * after the other.
+ * The same of one row that is not exact and of whole trips of 16 elements; and `sumRow` of the row `next` bytes further, about its `mean`.
+ * Memory is read and written at the same time.
  */
-function pairGradients<T>(x: usize, dy: usize, dx: usize, next: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize): void {
-  const second = row + rowBytes<T>();
-  const m1 = splatAt<T>(row);
-  const r1 = splatAt<T>(row + sizeof<T>());
-  const b1 = splatAt<T>(row + 2 * sizeof<T>());
-  const c1 = splatAt<T>(row + 3 * sizeof<T>());
-  const m2 = splatAt<T>(second);
-  const r2 = splatAt<T>(second + sizeof<T>());
-  const b2 = splatAt<T>(second + 2 * sizeof<T>());
-  const c2 = splatAt<T>(second + 3 * sizeof<T>());
+export function rowGradientsAndSums<T>(x: usize, dy: usize, dx: usize, weight: usize, D: usize, row: usize, chain: usize, apart: usize, next: usize, mean: T): v128 {
+  const m = splatAt<T>(row);
+  const r = splatAt<T>(row + sizeof<T>());
+  const b = splatAt<T>(row + 2 * sizeof<T>());
+  const c = splatAt<T>(row + 3 * sizeof<T>());
+  const k = v128.splat<T>(mean);
   const fromDy = dy - x;
   const nextDy = fromDy + next;
   const fromWeight = weight - x;
   const toDx = dx - x;
-  const nextDx = toDx + next;
   const toChain = chain - x;
   const toOther = toChain + apart;
   const end = x + D * sizeof<T>();
-  for (; x + 64 <= end; x += 64) {
-    const w0 = v128.load(x + fromWeight);
-    const g0 = v128.load(x + fromDy);
-    const d0 = v128.sub<T>(v128.load(x), m1);
-    const t0 = v128.mul<T>(g0, r1);
-    v128.store(x + toDx, dxOf<T>(t0, w0, d0, b1, c1));
-    const h0 = v128.load(x + nextDy);
-    const e0 = v128.sub<T>(v128.load(x + next), m2);
-    const u0 = v128.mul<T>(h0, r2);
-    v128.store(x + nextDx, dxOf<T>(u0, w0, e0, b2, c2));
-    v128.store(x + toChain, mulAdd<T>(u0, e0, mulAdd<T>(t0, d0, v128.load(x + toChain))));
-    v128.store(x + toOther, v128.add<T>(h0, v128.add<T>(g0, v128.load(x + toOther))));
-    const w1 = v128.load(x + fromWeight, 16);
-    const g1 = v128.load(x + fromDy, 16);
-    const d1 = v128.sub<T>(v128.load(x, 16), m1);
-    const t1 = v128.mul<T>(g1, r1);
-    v128.store(x + toDx, dxOf<T>(t1, w1, d1, b1, c1), 16);
-    const h1 = v128.load(x + nextDy, 16);
-    const e1 = v128.sub<T>(v128.load(x + next, 16), m2);
-    const u1 = v128.mul<T>(h1, r2);
-    v128.store(x + nextDx, dxOf<T>(u1, w1, e1, b2, c2), 16);
-    v128.store(x + toChain, mulAdd<T>(u1, e1, mulAdd<T>(t1, d1, v128.load(x + toChain, 16))), 16);
-    v128.store(x + toOther, v128.add<T>(h1, v128.add<T>(g1, v128.load(x + toOther, 16))), 16);
-    const w2 = v128.load(x + fromWeight, 32);
-    const g2 = v128.load(x + fromDy, 32);
-    const d2 = v128.sub<T>(v128.load(x, 32), m1);
-    const t2 = v128.mul<T>(g2, r1);
-    v128.store(x + toDx, dxOf<T>(t2, w2, d2, b1, c1), 32);
-    const h2 = v128.load(x + nextDy, 32);
-    const e2 = v128.sub<T>(v128.load(x + next, 32), m2);
-    const u2 = v128.mul<T>(h2, r2);
-    v128.store(x + nextDx, dxOf<T>(u2, w2, e2, b2, c2), 32);
-    v128.store(x + toChain, mulAdd<T>(u2, e2, mulAdd<T>(t2, d2, v128.load(x + toChain, 32))), 32);
-    v128.store(x + toOther, v128.add<T>(h2, v128.add<T>(g2, v128.load(x + toOther, 32))), 32);
-    const w3 = v128.load(x + fromWeight, 48);
-    const g3 = v128.load(x + fromDy, 48);
-    const d3 = v128.sub<T>(v128.load(x, 48), m1);
-    const t3 = v128.mul<T>(g3, r1);
-    v128.store(x + toDx, dxOf<T>(t3, w3, d3, b1, c1), 48);
-    const h3 = v128.load(x + nextDy, 48);
-    const e3 = v128.sub<T>(v128.load(x + next, 48), m2);
-    const u3 = v128.mul<T>(h3, r2);
-    v128.store(x + nextDx, dxOf<T>(u3, w3, e3, b2, c2), 48);
-    v128.store(x + toChain, mulAdd<T>(u3, e3, mulAdd<T>(t3, d3, v128.load(x + toChain, 48))), 48);
-    v128.store(x + toOther, v128.add<T>(h3, v128.add<T>(g3, v128.load(x + toOther, 48))), 48);
-  }
-  if (x == end) return;
-  const left = (end - x) / sizeof<T>();
-  roundedGradients<T>(x, x + fromDy, x + toDx, x + fromWeight, left, row, x + toChain, apart);
-  roundedGradients<T>(x + next, x + nextDy, x + nextDx, x + fromWeight, left, second, x + toChain, apart);
+  let total = f64x2.splat(0);
+  do {
+    let sum1 = f64x2.splat(0);
+    let sum2 = sum1;
+    for (const stop = least(x + chainBytes, end); x < stop; x += 32) {
+      const w0 = v128.load(x + fromWeight);
+      const w1 = v128.load(x + fromWeight, 16);
+      const h0 = v128.mul<T>(v128.load(x + nextDy), w0);
+      const h1 = v128.mul<T>(v128.load(x + nextDy, 16), w1);
+      sum1 = v128.add<T>(sum1, v128.add<T>(h0, h1));
+      sum2 = v128.add<T>(sum2, mulAdd<T>(h0, v128.sub<T>(v128.load(x + next), k), v128.mul<T>(h1, v128.sub<T>(v128.load(x + next, 16), k))));
+      const g0 = v128.load(x + fromDy);
+      const d0 = v128.sub<T>(v128.load(x), m);
+      const t0 = v128.mul<T>(g0, r);
+      v128.store(x + toChain, mulAdd<T>(t0, d0, v128.load(x + toChain)));
+      v128.store(x + toOther, v128.add<T>(g0, v128.load(x + toOther)));
+      v128.store(x + toDx, dxOf<T>(t0, w0, d0, b, c));
+      const g1 = v128.load(x + fromDy, 16);
+      const d1 = v128.sub<T>(v128.load(x, 16), m);
+      const t1 = v128.mul<T>(g1, r);
+      v128.store(x + toChain, mulAdd<T>(t1, d1, v128.load(x + toChain, 16)), 16);
+      v128.store(x + toOther, v128.add<T>(g1, v128.load(x + toOther, 16)), 16);
+      v128.store(x + toDx, dxOf<T>(t1, w1, d1, b, c), 16);
+    }
+    total = f64x2.add(total, pairOf<T>(sum1, sum2));
+  } while (x < end);
+  return total;
 }
 
 /** The last elements of a row, fewer than a vector; `dx` and `chain` are null where they are not wanted. */

@@ -1,7 +1,6 @@
 // Gradients over rows of D elements with a weight and a bias for each element. See rowsForward.ts.
 import { across, addWidened, lanesOf, least, widenHigh, widenLow } from "./lanes";
-import { isLong } from "./rowsTogether";
-import { rowBytes, rowGradInput, rowGradients, rowParameterSums, rowScale, storeRow } from "./rowGradients";
+import { isExact, rowGradInput, rowGradients, rowGradientsAndSums, rowParameterSums, rowScale, storeRow, sumRow } from "./rowGradients";
 
 // Rows whose dy and dy * xhat are added in T before they go on in float64.
 const chainRows: usize = 32;
@@ -11,7 +10,7 @@ const chainRows: usize = 32;
  *
  * x, dy, dx: [batch, group, D]; weight: [group, D]; mean, rstd: float64 [batch, group]. An item is `block` batch indices; a row has
  * D = channel * inner elements, each with a weight of its own. `parameterSums` holds for each item 2 * group * channel float64 (sum(dy * xhat),
- * then sum(dy), over batch and inner) and 2 * group * D T to work in; null where neither is wanted.
+ * then sum(dy), over batch and inner) and 2 * group * D T to work in; null where neither is wanted. `near`: x, dy and dx are in cache.
  */
 export function rowsBackward<T>(
   x: usize,
@@ -27,6 +26,7 @@ export function rowsBackward<T>(
   inner: usize,
   block: usize,
   centered: i32,
+  near: i32,
   fixed: i32,
   scratch: usize,
   begin: usize,
@@ -38,7 +38,9 @@ export function rowsBackward<T>(
   const itemBytes = group * channel * 16 + 2 * apart;
   const isMoving: bool = dx && !fixed;
   const isWhole: bool = isMoving && parameterSums;
-  const inPairs = isWhole && isLong<T>(D);
+  // From main memory the row after one that is written is summed in the same loop.
+  const isAhead = sizeof<T>() == 4 && isWhole && !near && !(D & 15);
+  let isKnown = false;
   for (let item = begin; item < end; item++) {
     const sums = parameterSums + item * itemBytes;
     const chains = sums + group * channel * 16;
@@ -51,23 +53,30 @@ export function rowsBackward<T>(
         const own = k * bytes;
         const w = weight + own;
         const chain = chains + own;
-        let taken: usize = 1;
-        for (let b = from; b < to; b += taken) {
-          taken = inPairs && b + 1 < to ? 2 : 1;
+        for (let b = from; b < to; b++) {
           const row = b * group + k;
           const at = row * bytes;
-          for (let i: usize = 0; i < taken; i++) {
-            const s = (row + i * group) << 3;
-            const start = at + i * apart;
-            storeRow<T>(scratch + i * rowBytes<T>(), x + start, dy + start, w, D, load<f64>(mean + s), load<f64>(rstd + s), centered, isMoving);
+          const s = row << 3;
+          const center = load<f64>(mean + s);
+          if (!isKnown) {
+            const pair = isMoving ? sumRow<T>(x + at, dy + at, w, D, <T>center) : f64x2.splat(0);
+            storeRow<T>(scratch, pair, D, center, load<f64>(rstd + s), centered);
+          }
+          isKnown = isAhead && b + 1 < (group == 1 ? stop : to) && !isExact<T>(scratch);
+          if (isKnown) {
+            const next = s + (group << 3);
+            const nextCenter = load<f64>(mean + next);
+            const pair = rowGradientsAndSums<T>(x + at, dy + at, dx + at, w, D, scratch, chain, apart, apart, <T>nextCenter);
+            storeRow<T>(scratch, pair, D, nextCenter, load<f64>(rstd + next), centered);
+            continue;
           }
           if (isWhole) {
-            rowGradients<T>(x + at, dy + at, dx + at, taken, apart, w, D, scratch, chain, apart);
+            rowGradients<T>(x + at, dy + at, dx + at, w, D, scratch, chain, apart);
             continue;
           }
           if (parameterSums) rowParameterSums<T>(x + at, dy + at, D, scratch, chain, apart);
           if (isMoving) rowGradInput<T>(x + at, dy + at, dx + at, w, D, scratch);
-          else if (dx) rowScale<T>(dy + at, dx + at, w, D, <T>load<f64>(rstd + (row << 3)));
+          else if (dx) rowScale<T>(dy + at, dx + at, w, D, <T>load<f64>(rstd + s));
         }
         if (parameterSums) {
           const to1 = sums + k * channel * 8;

@@ -39,6 +39,7 @@ const uncopied = [
   "kernels/readAhead/normalizeAndSum",
   "kernels/rowGradients/rowGradInput",
   "kernels/rowGradients/rowGradients",
+  "kernels/rowGradients/rowGradientsAndSums",
   "kernels/rowGradients/rowParameterSums",
   "kernels/rowGradients/rowScale",
   "kernels/rowGradients/storeRow",

@@ -89,6 +89,11 @@ const large = {
   "long rows of two groups": planFrom({ batch: 9, pool: 1, group: 2, channel: 1025, inner: 1 }),
   "long rows about zero": planFrom({ batch: 11, pool: 1, group: 1, channel: 1047, inner: 1 }, false),
   "blocks of rows": planFrom({ batch: 2000, pool: 1, group: 1, channel: 65, inner: 1 }),
+  "rows from main memory": planFrom({ batch: 700, pool: 1, group: 3, channel: 512, inner: 1 }),
+  "rows of squares from main memory": planFrom(
+    { batch: 1400, pool: 1, group: 1, channel: 768, inner: 1 },
+    false,
+  ),
   "more channels than scratch holds": planFrom({ batch: 2, pool: 1, group: 1, channel: 7000, inner: 3 }),
 };
 

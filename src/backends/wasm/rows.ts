@@ -69,7 +69,7 @@ export const rows: LoopShape = {
       [
         ...[x, dy, dx, weightOf(plan, compute, weight), mean, rstd, sums],
         ...[plan.batch, plan.group, plan.channel, plan.inner, block],
-        ...[flag(plan.centered), flag(fixed)],
+        ...[flag(plan.centered), nearFlag(plan), flag(fixed)],
       ],
       items,
       plan.size,
