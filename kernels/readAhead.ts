@@ -9,12 +9,12 @@ import { apartOf, chainTrips, pairOf, squaresOf, stepOf, sumOf, sumsFrom } from 
  * `next`, as `shiftedSums` has it. Where `other` is not 0 the run so many bytes further counts too, in both.
  */
 export function normalizeAndSum<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T, other: usize): v128 {
-  if (other) return normalizeAndSumTwo<T>(x, to, n, count, table, next, shift, other);
+  if (other) return normalizeAndSumOfTwo<T>(x, to, n, count, table, next, shift, other);
   return normalizeAndSumAs<T>(x, to, n, count, table, next, shift, 0);
 }
 
 // A function of its own, so that the loop over one run has constant distances.
-function normalizeAndSumTwo<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T, other: usize): v128 {
+function normalizeAndSumOfTwo<T>(x: usize, to: usize, n: usize, count: usize, table: usize, next: usize, shift: T, other: usize): v128 {
   return normalizeAndSumAs<T>(x, to, n, count, table, next, shift, other);
 }
 

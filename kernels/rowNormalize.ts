@@ -15,7 +15,10 @@ export function restOf<T>(mean: f64, rstd: f64): T {
   return Math.abs(<f64>rest) <= roundingOf<T>() ? <T>-0.0 : rest;
 }
 
-/** One row, whose mean is 0 if it has a weight but no bias. How it is done follows from its own statistics alone, so that its bits do not depend on other rows. */
+/**
+ * One row, whose mean is 0 if it has a weight but no bias. How it is done follows from its own statistics alone, so that its bits do not
+ * depend on other rows.
+ */
 export function normalizeRow<T>(x: usize, y: usize, D: usize, mean: f64, rstd: f64, weight: usize, bias: usize): void {
   const rest = restOf<T>(mean, rstd);
   if (!weight) normalizeRun<T>(x, y, D, <T>mean, <T>rstd, rest, 0);

@@ -9,8 +9,8 @@ import { normalizeTogether, rowsTogether } from "./rowsTogether";
 /**
  * Statistics and, unless y is null, y = (x - mean) * rstd * weight + bias.
  *
- * x, y: [batch, group, D]; weight, bias: [group, D] or null, bias only with weight and, of a centered row, not without; mean, m2, rstd: float64
- * [batch, group]. An item is a row.
+ * x, y: [batch, group, D]; weight, bias: [group, D] or null, bias only with weight, and weight without bias only where rows are
+ * not centered; mean, m2, rstd: float64 [batch, group]. An item is a row, which is summed while the one before it is written.
  */
 export function rowsForward<T>(
   x: usize,
