@@ -39,7 +39,8 @@ function addGradSegment<T>(x: usize, dy: usize, n: usize, mean: T, sums: usize, 
  *
  * x, dy, dx: [batch, pool, group, channel, inner]; mean, rstd: float64 [batch, group]; sums: float64 pairs
  * sum(dy), sum(dy * xhat) as [batch, group, channel]. An item is a batch index and `block` groups.
- * With `fixed` statistics dx = dy * weight * rstd; with `ahead` an item is summed while the one before it is written (readAhead.ts). Scratch: 3 * sizeof(T) * block * channel bytes, or that of shortColumns.ts.
+ * With `fixed` statistics dx = dy * weight * rstd; with `ahead` an item is summed while the one before it is written (readAhead.ts).
+ * Scratch: 3 * sizeof(T) * block * channel bytes, or that of shortColumns.ts.
  */
 export function planesBackward<T>(
   x: usize,
@@ -66,7 +67,7 @@ export function planesBackward<T>(
   const chunkBytes = chunk * sizeof<T>();
   const stride = group * chunkBytes;
   const together = samplesTogether(inner);
-  // The sums of the next item, where these are known from the item before.
+  // Whether the item was summed while the item before it was written.
   let isSummed = false;
   let b = begin / blocks;
   let g0 = (begin % blocks) * block;
