@@ -76,15 +76,7 @@ export function gradInputRun<T>(
   const apart = apartOf(other, 64);
   const last = mulAdd<T>(v128.load(end + from - 16), va, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), vb, vc));
   for (; x + step <= end; x += step) {
-    const beyond = x + apart;
-    const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc);
-    const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), vb, vc);
-    const t2 = mulAdd<T>(v128.sub<T>(v128.load(beyond), m), vb, vc);
-    const t3 = mulAdd<T>(v128.sub<T>(v128.load(beyond, 16), m), vb, vc);
-    v128.store(x + to, mulAdd<T>(v128.load(x + from), va, t0));
-    v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), va, t1), 16);
-    v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from), va, t2));
-    v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from, 16), va, t3), 16);
+    gradInputTrip<T>(x, x + apart, from, to, m, va, vb, vc);
   }
   for (; x + 16 <= end; x += 16) {
     v128.store(x + to, mulAdd<T>(v128.load(x + from), va, mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc)));
@@ -92,16 +84,16 @@ export function gradInputRun<T>(
   if (x < end) v128.store(end + to - 16, last);
 }
 
-/** dx of four vectors; dy is `from` bytes from x, dx `to` bytes. */
+/** dx of two vectors at x and two at `beyond`; dy is `from` bytes from x, dx `to` bytes. */
 // @ts-ignore: decorator
 @inline
-export function gradInputFour<T>(x: usize, from: usize, to: usize, m: v128, a: v128, b: v128, c: v128): void {
+export function gradInputTrip<T>(x: usize, beyond: usize, from: usize, to: usize, m: v128, a: v128, b: v128, c: v128): void {
   const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
   const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
-  const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
-  const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
+  const t2 = mulAdd<T>(v128.sub<T>(v128.load(beyond), m), b, c);
+  const t3 = mulAdd<T>(v128.sub<T>(v128.load(beyond, 16), m), b, c);
   v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
   v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
-  v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
-  v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
+  v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from), a, t2));
+  v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from, 16), a, t3), 16);
 }

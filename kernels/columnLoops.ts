@@ -1,7 +1,7 @@
 // Sums over `rows` rows, `stride` bytes apart, of each of S columns.
-import { least, mulAdd, widenHigh, widenLow } from "./lanes";
+import { least, widenHigh, widenLow } from "./lanes";
 import { middle, sampleMean } from "./moments";
-import { chainTrips } from "./sums";
+import { chainTrips, productsOf, squaresOf, sumOf } from "./sums";
 
 // @ts-ignore: decorator
 @inline
@@ -82,15 +82,15 @@ function sumRows<T>(x: usize, stride: usize, bytes: usize, shift: usize, chain: 
     const d1 = v128.sub<T>(v128.load((at += stride)), k);
     const d2 = v128.sub<T>(v128.load((at += stride)), k);
     const d3 = v128.sub<T>(v128.load((at += stride)), k);
-    let sum = v128.add<T>(v128.add<T>(d0, d1), v128.add<T>(d2, d3));
-    let squares = v128.add<T>(mulAdd<T>(d0, d0, v128.mul<T>(d1, d1)), mulAdd<T>(d2, d2, v128.mul<T>(d3, d3)));
+    let sum = sumOf<T>(d0, d1, d2, d3);
+    let squares = squaresOf<T>(d0, d1, d2, d3);
     if (eight) {
       const d4 = v128.sub<T>(v128.load((at += stride)), k);
       const d5 = v128.sub<T>(v128.load((at += stride)), k);
       const d6 = v128.sub<T>(v128.load((at += stride)), k);
       const d7 = v128.sub<T>(v128.load(at + stride), k);
-      sum = v128.add<T>(sum, v128.add<T>(v128.add<T>(d4, d5), v128.add<T>(d6, d7)));
-      squares = v128.add<T>(squares, v128.add<T>(mulAdd<T>(d4, d4, v128.mul<T>(d5, d5)), mulAdd<T>(d6, d6, v128.mul<T>(d7, d7))));
+      sum = v128.add<T>(sum, sumOf<T>(d4, d5, d6, d7));
+      squares = v128.add<T>(squares, squaresOf<T>(d4, d5, d6, d7));
     }
     add<T>(chain, sum);
     add<T>(chain + apart, squares);
@@ -155,8 +155,8 @@ export function gradSumFour<T>(x: usize, dy: usize, stride: usize, bytes: usize,
     const d2 = v128.sub<T>(v128.load((at += stride)), m);
     const g3 = v128.load(up + stride);
     const d3 = v128.sub<T>(v128.load(at + stride), m);
-    add<T>(chain, v128.add<T>(v128.add<T>(g0, g1), v128.add<T>(g2, g3)));
-    add<T>(chain + apart, v128.add<T>(mulAdd<T>(g0, d0, v128.mul<T>(g1, d1)), mulAdd<T>(g2, d2, v128.mul<T>(g3, d3))));
+    add<T>(chain, sumOf<T>(g0, g1, g2, g3));
+    add<T>(chain + apart, productsOf<T>(g0, d0, g1, d1, g2, d2, g3, d3));
   }
 }
 

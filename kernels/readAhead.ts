@@ -1,8 +1,9 @@
 // Loops that sum an item while they write the one before it: memory then reads and writes at the same time, where one after the other would
 // leave it idle in between. For runs of a trip or more: those of one contiguous chunk, of at most a segment, for each statistic; or runs of
 // which two samples are taken together (samples.ts), their number being even, each its own chunk. Of float32 alone.
+import { gradInputTrip } from "./apply";
 import { lanesOf, lastLanes, least, mulAdd } from "./lanes";
-import { apartOf, chainTrips, pairOf, squaresOf, stepOf, sumOf, sumsFrom } from "./sums";
+import { apartOf, chainTrips, pairOf, productsOf, squaresOf, stepOf, sumOf, sumsFrom } from "./sums";
 
 /**
  * Normalizes `count` neighbouring runs of n elements, a trip or more, as `normalizeRuns`; the pair is of the sums of as many elements at
@@ -104,19 +105,13 @@ export function gradInputAndSums<T>(x: usize, from: usize, to: usize, n: usize, 
         const g1 = v128.load(next + from, 16);
         const g2 = v128.load(nextBeyond + from);
         const g3 = v128.load(nextBeyond + from, 16);
-        const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(next), k), v128.mul<T>(g1, v128.sub<T>(v128.load(next, 16), k)));
-        const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(nextBeyond), k), v128.mul<T>(g3, v128.sub<T>(v128.load(nextBeyond, 16), k)));
+        const d0 = v128.sub<T>(v128.load(next), k);
+        const d1 = v128.sub<T>(v128.load(next, 16), k);
+        const d2 = v128.sub<T>(v128.load(nextBeyond), k);
+        const d3 = v128.sub<T>(v128.load(nextBeyond, 16), k);
         sum1 = v128.add<T>(sum1, sumOf<T>(g0, g1, g2, g3));
-        sum2 = v128.add<T>(sum2, v128.add<T>(p0, p1));
-        const beyond = x + apart;
-        const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
-        const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
-        const t2 = mulAdd<T>(v128.sub<T>(v128.load(beyond), m), b, c);
-        const t3 = mulAdd<T>(v128.sub<T>(v128.load(beyond, 16), m), b, c);
-        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
-        v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
-        v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from), a, t2));
-        v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from, 16), a, t3), 16);
+        sum2 = v128.add<T>(sum2, productsOf<T>(g0, d0, g1, d1, g2, d2, g3, d3));
+        gradInputTrip<T>(x, x + apart, from, to, m, a, b, c);
       }
       if (x < chainEnd || x + 16 > end) break;
       total = f64x2.add(total, pairOf<T>(sum1, sum2));

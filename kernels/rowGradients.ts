@@ -5,12 +5,9 @@
 // which takes the fewest instructions, and those are what limits these loops in cache. Four vectors are written out, since their offsets
 // must be constants.
 import { least, mulAdd, roundingOf } from "./lanes";
-import { pairOf } from "./sums";
+import { chainBytes, pairOf } from "./sums";
 
-/** Bytes of a row whose sums stay in T before they go on in float64: a float32 chain has 32 additions of two vectors, which are added first. */
-const chainBytes: usize = 1024;
-
-/** (sum(g), sum(g * (x - mean))) over one row, g = dy * weight. */
+/** (sum(g), sum(g * (x - mean))) over one row, g = dy * weight. A float32 chain has 32 additions of two vectors, which are added first. */
 export function sumRow<T>(x: usize, dy: usize, weight: usize, D: usize, mean: T): v128 {
   const m = v128.splat<T>(mean);
   const zero = f64x2.splat(0);

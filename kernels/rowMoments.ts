@@ -40,4 +40,3 @@ export function shiftOf<T>(x: usize, n: usize): T {
   const center = averageOf<T>(middle<T>(v0, v1, v2, v3));
   return abs<T>(center) < <T>0.25 * averageOf<T>(range) ? <T>0 : center;
 }
-

@@ -17,7 +17,7 @@ const mostColumnBytes: usize = 8192;
 // @ts-ignore: decorator
 @inline
 export function isShortColumns<T>(n: usize, rows: usize): bool {
-  return sizeof<T>() == 4 && isShort<T>(n) && rows >= leastRows;
+  return isShort<T>(n) && rows >= leastRows;
 }
 
 /** Runs taken together; work needs 3 * `mostColumnBytes`. */

@@ -1,8 +1,8 @@
 // Loops over neighbouring runs of n elements each, n from one vector to `mostShort` elements: what `sums.ts` and `apply.ts`
-// do to one run, without a call for each.
-import { gradInputFour, normalizeFour } from "./apply";
+// do to one run, without a call for each. Of float32 alone.
+import { normalizeFour } from "./apply";
 import { lanesOf, lastLanes, mulAdd } from "./lanes";
-import { pairOf, squaresOf, sumOf } from "./sums";
+import { pairOf, productsOf, squaresOf, sumOf } from "./sums";
 
 /** Longer runs repay a call each; these fit one float32 chain, as long as those of sums.ts. */
 export const mostShort: usize = 256;
@@ -77,10 +77,12 @@ export function shortGradientSums<T>(x: usize, dy: usize, n: usize, groups: usiz
         const g1 = v128.load(x + from, 16);
         const g2 = v128.load(x + from, 32);
         const g3 = v128.load(x + from, 48);
-        const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
-        const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(x, 32), m), v128.mul<T>(g3, v128.sub<T>(v128.load(x, 48), m)));
+        const d0 = v128.sub<T>(v128.load(x), m);
+        const d1 = v128.sub<T>(v128.load(x, 16), m);
+        const d2 = v128.sub<T>(v128.load(x, 32), m);
+        const d3 = v128.sub<T>(v128.load(x, 48), m);
         a = v128.add<T>(a, sumOf<T>(g0, g1, g2, g3));
-        b = v128.add<T>(b, v128.add<T>(p0, p1));
+        b = v128.add<T>(b, productsOf<T>(g0, d0, g1, d1, g2, d2, g3, d3));
       }
       for (const vectorEnd = x + vectorBytes - blockBytes; x < vectorEnd; x += 16) {
         const g = v128.load(x + from);
@@ -136,7 +138,14 @@ export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, grou
       const end = x + bytes;
       const last = mulAdd<T>(v128.load(end + from - 16), a, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), b, c));
       for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
-        gradInputFour<T>(x, from, to, m, a, b, c);
+        const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
+        const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
+        const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
+        const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
+        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
+        v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
+        v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
+        v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
       }
       for (; x + 16 < end; x += 16) {
         v128.store(x + to, mulAdd<T>(v128.load(x + from), a, mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c)));

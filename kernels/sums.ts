@@ -45,7 +45,14 @@ export function sumOf<T>(a: v128, b: v128, c: v128, d: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function squaresOf<T>(a: v128, b: v128, c: v128, d: v128): v128 {
-  return v128.add<T>(mulAdd<T>(a, a, v128.mul<T>(b, b)), mulAdd<T>(c, c, v128.mul<T>(d, d)));
+  return productsOf<T>(a, a, b, b, c, c, d, d);
+}
+
+/** a * b + c * d + e * f + g * h, lane by lane. */
+// @ts-ignore: decorator
+@inline
+export function productsOf<T>(a: v128, b: v128, c: v128, d: v128, e: v128, f: v128, g: v128, h: v128): v128 {
+  return v128.add<T>(mulAdd<T>(a, b, v128.mul<T>(c, d)), mulAdd<T>(e, f, v128.mul<T>(g, h)));
 }
 
 /** total + (sum(x - shift), sum((x - shift)^2)) over n elements, and as many `other` bytes further unless that is 0. */
@@ -168,10 +175,12 @@ export function gradientSums<T>(x: usize, dy: usize, n: usize, mean: T, other: u
       const g1 = v128.load(x + from, 16);
       const g2 = v128.load(beyond + from);
       const g3 = v128.load(beyond + from, 16);
-      const p0 = mulAdd<T>(g0, v128.sub<T>(v128.load(x), m), v128.mul<T>(g1, v128.sub<T>(v128.load(x, 16), m)));
-      const p1 = mulAdd<T>(g2, v128.sub<T>(v128.load(beyond), m), v128.mul<T>(g3, v128.sub<T>(v128.load(beyond, 16), m)));
+      const d0 = v128.sub<T>(v128.load(x), m);
+      const d1 = v128.sub<T>(v128.load(x, 16), m);
+      const d2 = v128.sub<T>(v128.load(beyond), m);
+      const d3 = v128.sub<T>(v128.load(beyond, 16), m);
       a = v128.add<T>(a, sumOf<T>(g0, g1, g2, g3));
-      b = v128.add<T>(b, v128.add<T>(p0, p1));
+      b = v128.add<T>(b, productsOf<T>(g0, d0, g1, d1, g2, d2, g3, d3));
     }
     for (; x < part; x += 16) {
       const g = v128.load(x + from);

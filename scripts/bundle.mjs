@@ -52,7 +52,15 @@ const { metafile } = await build({
   metafile: true,
 });
 
+// Of this entry's files the kernels would come second, with code on both sides of them.
+await importFirst("dist/distributed/index.js", "../backends/wasm/binary/kernels.js");
+
 await writeFile("dist/THIRD-PARTY-LICENSES.txt", await licencesOf(Object.keys(metafile.inputs)));
+
+/** Has a module import another before its own imports, which bundlers place in that order. */
+async function importFirst(path, imported) {
+  await writeFile(path, `import ${JSON.stringify(imported)};\n${await readFile(path, "utf8")}`);
+}
 
 /** The licence of each package that files were bundled from. */
 async function licencesOf(files) {
