@@ -1,7 +1,7 @@
 // Bundles each public entry into dist: a few files load in a fraction of the time that many small ones take.
 // Packages in devDependencies that src imports are bundled too, for commands that need them: nobody has to install them.
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
 /** Turns `import("node:...")`, which bundlers for browsers cannot resolve, into a request to Node for its module. */
@@ -21,21 +21,43 @@ const nodeModules = {
   },
 };
 
+/**
+ * Has every entry import what `evenkeel` exports, so that it is one file: splitting by who imports what would make eight of it, each of
+ * which takes Node a millisecond to find and load. Its namespace stays apart: bundlers cannot leave out a part of such an object.
+ */
+const oneCore = {
+  name: "one-core",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^evenkeel:core$/ }, ({ path }) => ({ path, namespace: "core" }));
+    onLoad({ filter: /./, namespace: "core" }, async () => {
+      const contents = (await readFile("src/index.ts", "utf8")).replace(/^export \* as .*$/m, "");
+      return { contents, loader: "ts", resolveDir: resolve("src") };
+    });
+    const entries = new Set(publicEntries.map((path) => resolve(path)));
+    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      if (!entries.has(path)) return undefined;
+      const contents = (await readFile(path, "utf8")).replace(/^(#!.*\n)?/, '$&import "evenkeel:core";\n');
+      return { contents, loader: "ts" };
+    });
+  },
+};
+
+const publicEntries = [
+  "src/index.ts",
+  "src/megengine/index.ts",
+  "src/checkpoints/index.ts",
+  "src/check/index.ts",
+  "src/distributed/index.ts",
+  // The module that the threads of workers() start with.
+  "src/distributed/workers/rank.ts",
+  "src/cli/main.ts",
+];
+
 const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
 
 const { metafile } = await build({
-  entryPoints: [
-    // A file of its own: amid the code, text longer than what gzip looks back on would part what compresses together.
-    "src/backends/wasm/binary/kernels.ts",
-    "src/index.ts",
-    "src/megengine/index.ts",
-    "src/checkpoints/index.ts",
-    "src/check/index.ts",
-    "src/distributed/index.ts",
-    // The module that the threads of workers() start with.
-    "src/distributed/workers/rank.ts",
-    "src/cli/main.ts",
-  ],
+  // The kernels are a file of their own: amid the code, text longer than what gzip looks back on would part what compresses together.
+  entryPoints: ["src/backends/wasm/binary/kernels.ts", ...publicEntries],
   outbase: "src",
   outdir: "dist",
   bundle: true,
@@ -43,24 +65,18 @@ const { metafile } = await build({
   format: "esm",
   platform: "neutral",
   mainFields: ["module", "main"],
-  plugins: [nodeModules],
+  plugins: [nodeModules, oneCore],
   external: Object.keys({ ...dependencies, ...optionalDependencies }),
   target: "es2022",
   chunkNames: "chunks/[name]-[hash]",
   legalComments: "none",
   logLevel: "warning",
+  // Of imports that are there for the sake of this splitting alone.
+  logOverride: { "ignored-bare-import": "silent" },
   metafile: true,
 });
 
-// Of this entry's files the kernels would come second, with code on both sides of them.
-await importFirst("dist/distributed/index.js", "../backends/wasm/binary/kernels.js");
-
 await writeFile("dist/THIRD-PARTY-LICENSES.txt", await licencesOf(Object.keys(metafile.inputs)));
-
-/** Has a module import another before its own imports, which bundlers place in that order. */
-async function importFirst(path, imported) {
-  await writeFile(path, `import ${JSON.stringify(imported)};\n${await readFile(path, "utf8")}`);
-}
 
 /** The licence of each package that files were bundled from. */
 async function licencesOf(files) {
