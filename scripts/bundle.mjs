@@ -4,6 +4,17 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
+const publicEntries = [
+  "src/index.ts",
+  "src/megengine/index.ts",
+  "src/checkpoints/index.ts",
+  "src/check/index.ts",
+  "src/distributed/index.ts",
+  // The module that the threads of workers() start with.
+  "src/distributed/workers/rank.ts",
+  "src/cli/main.ts",
+];
+
 /** Turns `import("node:...")`, which bundlers for browsers cannot resolve, into a request to Node for its module. */
 const nodeModules = {
   name: "node-modules",
@@ -41,17 +52,6 @@ const oneCore = {
     });
   },
 };
-
-const publicEntries = [
-  "src/index.ts",
-  "src/megengine/index.ts",
-  "src/checkpoints/index.ts",
-  "src/check/index.ts",
-  "src/distributed/index.ts",
-  // The module that the threads of workers() start with.
-  "src/distributed/workers/rank.ts",
-  "src/cli/main.ts",
-];
 
 const { dependencies, optionalDependencies } = JSON.parse(await readFile("package.json", "utf8"));
 
