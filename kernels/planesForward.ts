@@ -261,7 +261,8 @@ export function planesMerge<T>(
 }
 
 /**
- * y = (x - mean) * rstd * weight + bias for given statistics. An item is a run of `inner` elements.
+ * y = (x - mean) * rstd * weight + bias for given statistics. An item is a run of `inner` elements. Two halves of the items, whole samples
+ * apart, are taken together, as far as there are any.
  */
 export function planesNormalize<T>(
   x: usize,
@@ -279,6 +280,32 @@ export function planesNormalize<T>(
   end: usize,
 ): void {
   const parameters = group * channel;
+  const samples = (end - begin) / parameters;
+  const areTogether = samplesTogether(inner) == 2 && (end - 1) / (parameters * pool) == begin / (parameters * pool);
+  const half = areTogether ? (samples >> 1) * parameters : 0;
+  const other = half * inner * sizeof<T>();
+  if (half) normalizeItems<T>(x, y, weight, bias, mean, rstd, pool, group, channel, inner, scratch, begin, begin + half, other);
+  normalizeItems<T>(x, y, weight, bias, mean, rstd, pool, group, channel, inner, scratch, begin + 2 * half, end, 0);
+}
+
+/** The same of the items alone and, unless `other` is 0, of the runs so many bytes further. */
+function normalizeItems<T>(
+  x: usize,
+  y: usize,
+  weight: usize,
+  bias: usize,
+  mean: usize,
+  rstd: usize,
+  pool: usize,
+  group: usize,
+  channel: usize,
+  inner: usize,
+  scratch: usize,
+  begin: usize,
+  end: usize,
+  other: usize,
+): void {
+  const parameters = group * channel;
   // A table of all parameters is worth its time where it serves several samples; else it is of the runs at hand.
   const isShared = parameters <= tableParameters && end - begin > parameters;
   let tabled: usize = usize.MAX_VALUE;
@@ -291,7 +318,7 @@ export function planesNormalize<T>(
     if (!isShared || tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, from, to, channel);
     tabled = b;
     const at = run * inner * sizeof<T>();
-    normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), 0);
+    normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), other);
     run += count;
   }
 }

@@ -21,9 +21,6 @@ const shiftStatistics = 64;
 /** Samples of at most this are read from the cache. */
 const mostCachedBytes = 1 << 21;
 
-/** Bytes of a row from which, beyond the cache, four rows normalized together are faster than eight. */
-const longRowBytes = 512;
-
 /** How a plan is cut: S columns, `fold` rows of the plan in each; blocks of `blockRows` such rows. */
 interface Cut {
   readonly width: number;
@@ -33,8 +30,9 @@ interface Cut {
   readonly blocks: number;
   readonly frames: number;
   /**
-   * Rows that are normalized together; it does not change results. After eight at equal distances a processor fetches a ninth, which is
-   * another thread's: two threads would take longer than one.
+   * Rows that are normalized together; it does not change results. Beyond the cache eight take, from one moment to the next, as long as
+   * four or twice as long; and after eight at equal distances a processor fetches a ninth, which is another thread's: two threads would
+   * take longer than one.
    */
   readonly together: number;
 }
@@ -181,6 +179,6 @@ function cutOf(plan: Plan, compute: Compute): Cut {
   const blocks = Math.ceil(rows / blockRows);
   const frames = reserve(plan.batch * S * (4 * bytes + 16 * (1 + blocks)));
   const isStreamed = plan.pool * width * bytes > mostCachedBytes;
-  const together = threadCount() > 1 || (isStreamed && S * bytes >= longRowBytes) ? 4 : 8;
+  const together = threadCount() > 1 || isStreamed ? 4 : 8;
   return { width, fold, S, blockRows, blocks, frames, together };
 }
