@@ -27,9 +27,16 @@ export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T,
     normalizeFour<T>(x, to, m, s, b);
     normalizeFour<T>(x + apart, to, m, s, b);
   }
-  const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
-  for (; x + 16 <= end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
+  const last = normalized<T>(end - 16, m, s, b);
+  for (; x + 16 <= end; x += 16) v128.store(x + to, normalized<T>(x, m, s, b));
   if (rest) v128.store(end + to - 16, last);
+}
+
+/** y of the vector at x. */
+// @ts-ignore: decorator
+@inline
+export function normalized<T>(x: usize, m: v128, s: v128, b: v128): v128 {
+  return mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b);
 }
 
 /** Four vectors, all loaded before one is stored: engines keep that order, and a load behind a store may have to wait for it. */
@@ -74,14 +81,19 @@ export function gradInputRun<T>(
   const to = dx - x;
   const step = stepOf(other, 64);
   const apart = apartOf(other, 64);
-  const last = mulAdd<T>(v128.load(end + from - 16), va, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), vb, vc));
+  const last = gradInputOf<T>(end - 16, from, m, va, vb, vc);
   for (; x + step <= end; x += step) {
     gradInputTrip<T>(x, x + apart, from, to, m, va, vb, vc);
   }
-  for (; x + 16 <= end; x += 16) {
-    v128.store(x + to, mulAdd<T>(v128.load(x + from), va, mulAdd<T>(v128.sub<T>(v128.load(x), m), vb, vc)));
-  }
+  for (; x + 16 <= end; x += 16) v128.store(x + to, gradInputOf<T>(x, from, m, va, vb, vc));
   if (x < end) v128.store(end + to - 16, last);
+}
+
+/** dx of the vector at x; dy is `from` bytes from it. */
+// @ts-ignore: decorator
+@inline
+export function gradInputOf<T>(x: usize, from: usize, m: v128, a: v128, b: v128, c: v128): v128 {
+  return mulAdd<T>(v128.load(x + from), a, normalized<T>(x, m, b, c));
 }
 
 /** dx of two vectors at x and two at `beyond`; dy is `from` bytes from x, dx `to` bytes. */

@@ -6,7 +6,7 @@ import { finishMoments, finishSquares, m2 as finishedM2, mean as finishedMean, s
 import { normalizeRun } from "./apply";
 import { storeCoefficients } from "./coefficients";
 import { normalizeAndSum } from "./readAhead";
-import { samplesTogether, toOther, turnsOf } from "./samples";
+import { samplesTogether, toOther, turnsOf, writtenTogether } from "./samples";
 import { isShort, shortNormalize, shortShiftedSums } from "./shortRuns";
 import { isShortColumns, shortColumnSums } from "./shortColumns";
 import { segmentElements, shiftedSums } from "./sums";
@@ -69,7 +69,7 @@ export function planesForward<T>(
   const chunk = channel * inner;
   const chunkBytes = chunk * sizeof<T>();
   const stride = group * chunkBytes;
-  const together = samplesTogether(inner);
+  const together = writtenTogether<T>(inner);
   const sums = scratch;
   const shifts = sums + (block << 4);
   const table = shifts + (block << 3);
@@ -262,7 +262,7 @@ export function planesMerge<T>(
 
 /**
  * y = (x - mean) * rstd * weight + bias for given statistics. An item is a run of `inner` elements. Two halves of the items, whole samples
- * apart, are taken together, as far as there are any.
+ * apart, are taken together.
  */
 export function planesNormalize<T>(
   x: usize,
@@ -280,46 +280,26 @@ export function planesNormalize<T>(
   end: usize,
 ): void {
   const parameters = group * channel;
-  const samples = (end - begin) / parameters;
-  const areTogether = samplesTogether(inner) == 2 && (end - 1) / (parameters * pool) == begin / (parameters * pool);
-  const half = areTogether ? (samples >> 1) * parameters : 0;
-  const other = half * inner * sizeof<T>();
-  if (half) normalizeItems<T>(x, y, weight, bias, mean, rstd, pool, group, channel, inner, scratch, begin, begin + half, other);
-  normalizeItems<T>(x, y, weight, bias, mean, rstd, pool, group, channel, inner, scratch, begin + 2 * half, end, 0);
-}
-
-/** The same of the items alone and, unless `other` is 0, of the runs so many bytes further. */
-function normalizeItems<T>(
-  x: usize,
-  y: usize,
-  weight: usize,
-  bias: usize,
-  mean: usize,
-  rstd: usize,
-  pool: usize,
-  group: usize,
-  channel: usize,
-  inner: usize,
-  scratch: usize,
-  begin: usize,
-  end: usize,
-  other: usize,
-): void {
-  const parameters = group * channel;
+  const isOneBatch = (end - 1) / (parameters * pool) == begin / (parameters * pool);
+  const half = isOneBatch && writtenTogether<T>(inner) == 2 ? ((end - begin) / parameters / 2) * parameters : 0;
+  const halved = begin + half;
   // A table of all parameters is worth its time where it serves several samples; else it is of the runs at hand.
   const isShared = parameters <= tableParameters && end - begin > parameters;
   let tabled: usize = usize.MAX_VALUE;
   for (let run = begin; run < end; ) {
     const first = run % parameters;
     const b = run / (parameters * pool);
-    const count = least(least(parameters - first, end - run), tableParameters);
+    const isHalved = run < halved;
+    const count = least(least(parameters - first, (isHalved ? halved : end) - run), tableParameters);
     const from = isShared ? 0 : first;
     const to = isShared ? parameters : first + count;
     if (!isShared || tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, from, to, channel);
     tabled = b;
     const at = run * inner * sizeof<T>();
-    normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), other);
+    normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), isHalved ? half * inner * sizeof<T>() : 0);
     run += count;
+    // The second half is done.
+    if (run == halved) run += half;
   }
 }
 
@@ -347,11 +327,20 @@ function storeTable<T>(
   }
 }
 
-/** y of `count` neighbouring runs; table: three T for each run. */
+/** y of `count` neighbouring runs, and of those `other` bytes further unless that is 0; table: three T for each run. */
 function normalizeRuns<T>(x: usize, y: usize, n: usize, count: usize, table: usize, other: usize): void {
-  if (isShort<T>(n)) return shortNormalize<T>(x, y, n, count, table);
+  if (isShort<T>(n)) return shortNormalize<T>(x, y, n, count, table, other);
   const bytes = n * sizeof<T>();
+  const rest = other ? n & 15 : 0;
   for (const stop = table + count * 3 * sizeof<T>(); table < stop; table += 3 * sizeof<T>(), x += bytes, y += bytes) {
-    normalizeRun<T>(x, y, n, load<T>(table), load<T>(table, sizeof<T>()), load<T>(table, 2 * sizeof<T>()), other);
+    const mean = load<T>(table);
+    const scale = load<T>(table, sizeof<T>());
+    const shift = load<T>(table, 2 * sizeof<T>());
+    normalizeRun<T>(x, y, n - rest, mean, scale, shift, other);
+    if (!rest) continue;
+    const restX = x + bytes - rest * sizeof<T>();
+    const restY = restX + (y - x);
+    normalizeRun<T>(restX, restY, rest, mean, scale, shift, 0);
+    normalizeRun<T>(restX + other, restY + other, rest, mean, scale, shift, 0);
   }
 }

@@ -1,6 +1,6 @@
 // Loops over neighbouring runs of n elements each, n from one vector to `mostShort` elements: what `sums.ts` and `apply.ts`
 // do to one run, without a call for each. Of float32 alone.
-import { normalizeFour } from "./apply";
+import { gradInputOf, normalizeFour, normalized } from "./apply";
 import { lanesOf, lastLanes, mulAdd } from "./lanes";
 import { pairOf, productsOf, squaresOf, sumOf } from "./sums";
 
@@ -100,8 +100,23 @@ export function shortGradientSums<T>(x: usize, dy: usize, n: usize, groups: usiz
   }
 }
 
-/** For each of `count` runs: y = (x - mean) * scale + shift; `table` holds the three T of each run. */
-export function shortNormalize<T>(x: usize, y: usize, n: usize, count: usize, table: usize): void {
+/**
+ * For each of `count` runs: y = (x - mean) * scale + shift; `table` holds the three T of each run. Where `other` is not 0 the runs so many
+ * bytes further are done too.
+ */
+export function shortNormalize<T>(x: usize, y: usize, n: usize, count: usize, table: usize, other: usize): void {
+  if (other) shortNormalizeTwo<T>(x, y, n, count, table, other);
+  else shortNormalizeAs<T>(x, y, n, count, table, 0, false);
+}
+
+// A function of its own, so that each has its loop.
+function shortNormalizeTwo<T>(x: usize, y: usize, n: usize, count: usize, table: usize, other: usize): void {
+  shortNormalizeAs<T>(x, y, n, count, table, other, true);
+}
+
+// @ts-ignore: decorator
+@inline
+function shortNormalizeAs<T>(x: usize, y: usize, n: usize, count: usize, table: usize, other: usize, two: boolean): void {
   const blockBytes = (n * sizeof<T>()) & ~63;
   const bytes = n * sizeof<T>();
   const to = y - x;
@@ -110,12 +125,19 @@ export function shortNormalize<T>(x: usize, y: usize, n: usize, count: usize, ta
     const s = v128.splat<T>(load<T>(table, sizeof<T>()));
     const b = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
     const end = x + bytes;
-    const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, b);
+    const tail = end - 16;
+    const last = normalized<T>(tail, m, s, b);
+    const otherLast = two ? normalized<T>(tail + other, m, s, b) : last;
     for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
       normalizeFour<T>(x, to, m, s, b);
+      if (two) normalizeFour<T>(x + other, to, m, s, b);
     }
-    for (; x + 16 < end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b));
-    v128.store(end + to - 16, last);
+    for (; x < tail; x += 16) {
+      v128.store(x + to, normalized<T>(x, m, s, b));
+      if (two) v128.store(x + other + to, normalized<T>(x + other, m, s, b));
+    }
+    v128.store(tail + to, last);
+    if (two) v128.store(tail + other + to, otherLast);
     x = end;
   }
 }
@@ -136,7 +158,7 @@ export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, grou
       const b = v128.splat<T>(load<T>(table, sizeof<T>()));
       const c = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
       const end = x + bytes;
-      const last = mulAdd<T>(v128.load(end + from - 16), a, mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), b, c));
+      const last = gradInputOf<T>(end - 16, from, m, a, b, c);
       for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
         const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
         const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
@@ -147,9 +169,7 @@ export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, grou
         v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
         v128.store(x + to, mulAdd<T>(v128.load(x + from, 48), a, t3), 48);
       }
-      for (; x + 16 < end; x += 16) {
-        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c)));
-      }
+      for (; x + 16 < end; x += 16) v128.store(x + to, gradInputOf<T>(x, from, m, a, b, c));
       v128.store(end + to - 16, last);
       x = end;
     }

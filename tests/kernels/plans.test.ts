@@ -71,6 +71,13 @@ const large = {
   "planes of 3 channels, in twos": planFrom({ batch: 1, pool: 5, group: 3, channel: 1, inner: 32_784 }),
   "samples in twos, their runs too": planFrom({ batch: 2, pool: 7, group: 3, channel: 2, inner: 272 }),
   "samples in twos, their runs alone": planFrom({ batch: 1, pool: 4, group: 5, channel: 2, inner: 296 }),
+  "runs in twos that leave a part of a trip": planFrom({
+    batch: 2,
+    pool: 5,
+    group: 3,
+    channel: 2,
+    inner: 1607,
+  }),
   "samples in twos, one block read while another is written": planFrom({
     batch: 1,
     pool: 200,
