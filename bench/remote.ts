@@ -10,7 +10,10 @@ const answerMilliseconds = 180_000;
 /** How much of a child's own output is kept for its error message. */
 const keptCharacters = 600;
 
-/** An entrant's process; between requests it is blocked on its pipe. */
+/**
+ * An entrant's process. Between requests it is stopped (where the system has the signals): threads that spin for work after a call, as
+ * those of onnxruntime and OpenMP do, would take the processor from whoever is timed next.
+ */
 export interface Remote {
   readonly entrant: Entrant;
   readonly pid: number | undefined;
@@ -79,17 +82,31 @@ export async function start(entrant: Entrant): Promise<Remote> {
       };
     });
   };
+  const greeting = await next();
+  stop(child);
   return {
     entrant,
     pid: child.pid,
-    greeting: await next(),
-    ask(request) {
+    greeting,
+    async ask(request) {
+      goOn(child);
       if (ended === null) child.stdin?.write(`${JSON.stringify(request)}\n`);
-      return next();
+      const answer = await next();
+      stop(child);
+      return answer;
     },
     end() {
       child.stdin?.end();
       child.kill();
+      goOn(child);
     },
   };
+}
+
+function stop(child: ChildProcess): void {
+  if (process.platform !== "win32") child.kill("SIGSTOP");
+}
+
+function goOn(child: ChildProcess): void {
+  if (process.platform !== "win32") child.kill("SIGCONT");
 }

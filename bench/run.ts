@@ -1,6 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { readArray, writeArrays } from "./arrayFiles.ts";
 import { type Case, elementsOf } from "./cases.ts";
 import { checkResults, expectedOf } from "./expected.ts";
@@ -24,8 +23,6 @@ const slowMilliseconds = 4000;
 /** Turns' time that everyone is called for before the first round, and at most so long: engines compile what they find hot. */
 const warmTurns = 15;
 const warmMilliseconds = 300;
-/** Pause after each turn, for the last one's spinning threads to go to sleep. */
-const settleMilliseconds = 5;
 
 /** An entrant that passed the check of a case. */
 interface Runner {
@@ -142,7 +139,6 @@ async function turn(runner: Runner, round: number, milliseconds: number): Promis
   }
   runner.rounds.push(nanoseconds);
   if (pageFaults !== undefined && calls !== undefined) runner.pageFaults = pageFaults / calls;
-  await sleep(settleMilliseconds);
 }
 
 function finished({ remote, error, reason, rounds, pinned, pageFaults }: Runner): Outcome {
