@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -25,6 +26,7 @@ export interface Remote {
 }
 
 const running = new Set<ChildProcess>();
+let watcher: ChildProcess | null = null;
 
 /** Ends every child that is still there. */
 export function endAll(): void {
@@ -83,30 +85,44 @@ export async function start(entrant: Entrant): Promise<Remote> {
     });
   };
   const greeting = await next();
-  stop(child);
+  goOnAtEnd(child);
+  signal(child, "SIGSTOP");
   return {
     entrant,
     pid: child.pid,
     greeting,
     async ask(request) {
-      goOn(child);
+      signal(child, "SIGCONT");
       if (ended === null) child.stdin?.write(`${JSON.stringify(request)}\n`);
       const answer = await next();
-      stop(child);
+      signal(child, "SIGSTOP");
       return answer;
     },
     end() {
       child.stdin?.end();
       child.kill();
-      goOn(child);
+      // A stopped process gets the other signal only when it goes on.
+      signal(child, "SIGCONT");
     },
   };
 }
 
-function stop(child: ChildProcess): void {
-  if (process.platform !== "win32") child.kill("SIGSTOP");
+/** Windows has no such signals; there children only wait on their pipe. */
+function signal(child: ChildProcess, name: "SIGSTOP" | "SIGCONT"): void {
+  if (process.platform !== "win32") child.kill(name);
 }
 
-function goOn(child: ChildProcess): void {
-  if (process.platform !== "win32") child.kill("SIGCONT");
+/**
+ * Lets a child go on when this process has ended, however it was: stopped it would stay for ever, but going on it finds its pipe closed and
+ * ends. It takes a process that outlives this one.
+ */
+function goOnAtEnd(child: ChildProcess): void {
+  if (process.platform === "win32" || child.pid === undefined) return;
+  if (watcher === null) {
+    const script = 'while read -r pid; do set -- "$@" "$pid"; done; kill -CONT "$@"';
+    watcher = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"] });
+    watcher.unref();
+    (watcher.stdin as Socket).unref();
+  }
+  watcher.stdin?.write(`${child.pid}\n`);
 }

@@ -65,7 +65,7 @@ export async function runCase(
       else outcomes.push(runner);
     }
     for (let round = 0; round < options.rounds; round++) {
-      // Another start each round: nobody always follows the same neighbour's caches.
+      // Another start each round: nobody is always the first, after a pause, or the last.
       const order = runners.map((_, index) => runners[(index + round) % runners.length] as Runner);
       for (const runner of order) {
         tell(`round ${round + 1} of ${options.rounds}, ${runner.remote.entrant.name}`);

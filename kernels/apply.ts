@@ -27,16 +27,16 @@ export function normalizeRun<T>(x: usize, y: usize, n: usize, mean: T, scale: T,
     normalizeFour<T>(x, to, m, s, b);
     normalizeFour<T>(x + apart, to, m, s, b);
   }
-  const last = normalized<T>(end - 16, m, s, b);
-  for (; x + 16 <= end; x += 16) v128.store(x + to, normalized<T>(x, m, s, b));
+  const last = normalized<T>(v128.load(end - 16), m, s, b);
+  for (; x + 16 <= end; x += 16) v128.store(x + to, normalized<T>(v128.load(x), m, s, b));
   if (rest) v128.store(end + to - 16, last);
 }
 
-/** y of the vector at x. */
+/** (x - mean) * scale + shift, lane by lane. */
 // @ts-ignore: decorator
 @inline
-export function normalized<T>(x: usize, m: v128, s: v128, b: v128): v128 {
-  return mulAdd<T>(v128.sub<T>(v128.load(x), m), s, b);
+export function normalized<T>(x: v128, mean: v128, scale: v128, shift: v128): v128 {
+  return mulAdd<T>(v128.sub<T>(x, mean), scale, shift);
 }
 
 /** Four vectors, all loaded before one is stored: engines keep that order, and a load behind a store may have to wait for it. */
@@ -47,10 +47,10 @@ export function normalizeFour<T>(x: usize, to: usize, m: v128, s: v128, b: v128)
   const v1 = v128.load(x, 16);
   const v2 = v128.load(x, 32);
   const v3 = v128.load(x, 48);
-  v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, b));
-  v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, b), 16);
-  v128.store(x + to, mulAdd<T>(v128.sub<T>(v2, m), s, b), 32);
-  v128.store(x + to, mulAdd<T>(v128.sub<T>(v3, m), s, b), 48);
+  v128.store(x + to, normalized<T>(v0, m, s, b));
+  v128.store(x + to, normalized<T>(v1, m, s, b), 16);
+  v128.store(x + to, normalized<T>(v2, m, s, b), 32);
+  v128.store(x + to, normalized<T>(v3, m, s, b), 48);
 }
 
 /** dx = dy * a + ((x - mean) * b + c) over n elements that share all four, and as many `other` bytes further unless that is 0. */
@@ -93,17 +93,17 @@ export function gradInputRun<T>(
 // @ts-ignore: decorator
 @inline
 export function gradInputOf<T>(x: usize, from: usize, m: v128, a: v128, b: v128, c: v128): v128 {
-  return mulAdd<T>(v128.load(x + from), a, normalized<T>(x, m, b, c));
+  return mulAdd<T>(v128.load(x + from), a, normalized<T>(v128.load(x), m, b, c));
 }
 
 /** dx of two vectors at x and two at `beyond`; dy is `from` bytes from x, dx `to` bytes. */
 // @ts-ignore: decorator
 @inline
 export function gradInputTrip<T>(x: usize, beyond: usize, from: usize, to: usize, m: v128, a: v128, b: v128, c: v128): void {
-  const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
-  const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
-  const t2 = mulAdd<T>(v128.sub<T>(v128.load(beyond), m), b, c);
-  const t3 = mulAdd<T>(v128.sub<T>(v128.load(beyond, 16), m), b, c);
+  const t0 = normalized<T>(v128.load(x), m, b, c);
+  const t1 = normalized<T>(v128.load(x, 16), m, b, c);
+  const t2 = normalized<T>(v128.load(beyond), m, b, c);
+  const t3 = normalized<T>(v128.load(beyond, 16), m, b, c);
   v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
   v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
   v128.store(beyond + to, mulAdd<T>(v128.load(beyond + from), a, t2));

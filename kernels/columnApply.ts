@@ -1,5 +1,6 @@
 // The elementwise passes over `rows` rows, `stride` bytes apart, whose columns have coefficients of their own. Rows taken
 // together share the loads of those; they are far apart (columnLoops.ts). Of float64 each is taken alone.
+import { normalized } from "./apply";
 import { runLength } from "./columnLoops";
 import { mulAdd } from "./lanes";
 
@@ -28,12 +29,6 @@ export function columnNormalize<T>(
     x += (together - 1) * apart;
     y += (together - 1) * apart;
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function normalized<T>(x: v128, mean: v128, scale: v128, shift: v128): v128 {
-  return mulAdd<T>(v128.sub<T>(x, mean), scale, shift);
 }
 
 function normalizeRow<T>(x: usize, y: usize, bytes: usize, mean: usize, scale: usize, shift: usize): void {

@@ -280,26 +280,27 @@ export function planesNormalize<T>(
   end: usize,
 ): void {
   const parameters = group * channel;
-  const isOneBatch = (end - 1) / (parameters * pool) == begin / (parameters * pool);
+  const runs = parameters * pool;
+  const isOneBatch = (end - 1) / runs == begin / runs;
   const half = isOneBatch && writtenTogether<T>(inner) == 2 ? ((end - begin) / parameters / 2) * parameters : 0;
-  const halved = begin + half;
+  const halfEnd = begin + half;
   // A table of all parameters is worth its time where it serves several samples; else it is of the runs at hand.
   const isShared = parameters <= tableParameters && end - begin > parameters;
   let tabled: usize = usize.MAX_VALUE;
   for (let run = begin; run < end; ) {
     const first = run % parameters;
-    const b = run / (parameters * pool);
-    const isHalved = run < halved;
-    const count = least(least(parameters - first, (isHalved ? halved : end) - run), tableParameters);
+    const b = run / runs;
+    const isFirstHalf = run < halfEnd;
+    const count = least(least(parameters - first, (isFirstHalf ? halfEnd : end) - run), tableParameters);
     const from = isShared ? 0 : first;
     const to = isShared ? parameters : first + count;
     if (!isShared || tabled != b) storeTable<T>(scratch, mean, rstd, b * group, weight, bias, from, to, channel);
     tabled = b;
     const at = run * inner * sizeof<T>();
-    normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), isHalved ? half * inner * sizeof<T>() : 0);
+    normalizeRuns<T>(x + at, y + at, inner, count, scratch + (first - from) * 3 * sizeof<T>(), isFirstHalf ? half * inner * sizeof<T>() : 0);
     run += count;
-    // The second half is done.
-    if (run == halved) run += half;
+    // The second half is done with the first.
+    if (run == halfEnd) run += half;
   }
 }
 

@@ -1,7 +1,7 @@
 // Loops that sum an item while they write the one before it: memory then reads and writes at the same time, where one after the other would
 // leave it idle in between. For runs of a trip or more: those of one contiguous chunk, of at most a segment, for each statistic; or runs of
 // which two samples are taken together (samples.ts), their number being even, each its own chunk. Of float32 alone.
-import { gradInputTrip } from "./apply";
+import { gradInputOf, gradInputTrip, normalized } from "./apply";
 import { lanesOf, lastLanes, least, mulAdd } from "./lanes";
 import { apartOf, chainTrips, pairOf, productsOf, squaresOf, stepOf, sumOf, sumsFrom } from "./sums";
 
@@ -36,7 +36,7 @@ function normalizeAndSumAs<T>(x: usize, to: usize, n: usize, count: usize, table
     const s = v128.splat<T>(load<T>(table, sizeof<T>()));
     const c = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
     const end = x + bytes;
-    const last = mulAdd<T>(v128.sub<T>(v128.load(end - 16), m), s, c);
+    const last = normalized<T>(v128.load(end - 16), m, s, c);
     for (const bulk = x + (bytes & ~63); x < bulk; ) {
       if (next == chainEnd) {
         total = f64x2.add(total, pairOf<T>(a, b));
@@ -57,15 +57,15 @@ function normalizeAndSumAs<T>(x: usize, to: usize, n: usize, count: usize, table
         const v1 = v128.load(x, 16);
         const v2 = v128.load(beyond);
         const v3 = v128.load(beyond, 16);
-        v128.store(x + to, mulAdd<T>(v128.sub<T>(v0, m), s, c));
-        v128.store(x + to, mulAdd<T>(v128.sub<T>(v1, m), s, c), 16);
-        v128.store(beyond + to, mulAdd<T>(v128.sub<T>(v2, m), s, c));
-        v128.store(beyond + to, mulAdd<T>(v128.sub<T>(v3, m), s, c), 16);
+        v128.store(x + to, normalized<T>(v0, m, s, c));
+        v128.store(x + to, normalized<T>(v1, m, s, c), 16);
+        v128.store(beyond + to, normalized<T>(v2, m, s, c));
+        v128.store(beyond + to, normalized<T>(v3, m, s, c), 16);
       }
       next = x + toNext;
     }
     if (x < end) {
-      for (; x + 16 < end; x += 16) v128.store(x + to, mulAdd<T>(v128.sub<T>(v128.load(x), m), s, c));
+      for (; x + 16 < end; x += 16) v128.store(x + to, normalized<T>(v128.load(x), m, s, c));
       v128.store(end + to - 16, last);
       x = end;
     }
@@ -91,7 +91,7 @@ export function gradInputAndSums<T>(x: usize, from: usize, to: usize, n: usize, 
     const c = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
     const end = x + bytes;
     const tail = end - 16;
-    const last = mulAdd<T>(v128.load(tail + from), a, mulAdd<T>(v128.sub<T>(v128.load(tail), m), b, c));
+    const last = gradInputOf<T>(tail, from, m, a, b, c);
     let total = f64x2.splat(0);
     let sum1 = total;
     let sum2 = total;
@@ -124,7 +124,7 @@ export function gradInputAndSums<T>(x: usize, from: usize, to: usize, n: usize, 
         const g = v128.load(next + from);
         sum1 = v128.add<T>(sum1, g);
         sum2 = mulAdd<T>(g, v128.sub<T>(v128.load(next), k), sum2);
-        v128.store(x + to, mulAdd<T>(v128.load(x + from), a, mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c)));
+        v128.store(x + to, gradInputOf<T>(x, from, m, a, b, c));
       }
       if (rest) {
         const next = tail + toNext;

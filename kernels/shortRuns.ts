@@ -126,15 +126,15 @@ function shortNormalizeAs<T>(x: usize, y: usize, n: usize, count: usize, table: 
     const b = v128.splat<T>(load<T>(table, 2 * sizeof<T>()));
     const end = x + bytes;
     const tail = end - 16;
-    const last = normalized<T>(tail, m, s, b);
-    const otherLast = two ? normalized<T>(tail + other, m, s, b) : last;
+    const last = normalized<T>(v128.load(tail), m, s, b);
+    const otherLast = two ? normalized<T>(v128.load(tail + other), m, s, b) : last;
     for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
       normalizeFour<T>(x, to, m, s, b);
       if (two) normalizeFour<T>(x + other, to, m, s, b);
     }
     for (; x < tail; x += 16) {
-      v128.store(x + to, normalized<T>(x, m, s, b));
-      if (two) v128.store(x + other + to, normalized<T>(x + other, m, s, b));
+      v128.store(x + to, normalized<T>(v128.load(x), m, s, b));
+      if (two) v128.store(x + other + to, normalized<T>(v128.load(x + other), m, s, b));
     }
     v128.store(tail + to, last);
     if (two) v128.store(tail + other + to, otherLast);
@@ -160,10 +160,10 @@ export function shortGradInput<T>(x: usize, dy: usize, dx: usize, n: usize, grou
       const end = x + bytes;
       const last = gradInputOf<T>(end - 16, from, m, a, b, c);
       for (const blockEnd = x + blockBytes; x < blockEnd; x += 64) {
-        const t0 = mulAdd<T>(v128.sub<T>(v128.load(x), m), b, c);
-        const t1 = mulAdd<T>(v128.sub<T>(v128.load(x, 16), m), b, c);
-        const t2 = mulAdd<T>(v128.sub<T>(v128.load(x, 32), m), b, c);
-        const t3 = mulAdd<T>(v128.sub<T>(v128.load(x, 48), m), b, c);
+        const t0 = normalized<T>(v128.load(x), m, b, c);
+        const t1 = normalized<T>(v128.load(x, 16), m, b, c);
+        const t2 = normalized<T>(v128.load(x, 32), m, b, c);
+        const t3 = normalized<T>(v128.load(x, 48), m, b, c);
         v128.store(x + to, mulAdd<T>(v128.load(x + from), a, t0));
         v128.store(x + to, mulAdd<T>(v128.load(x + from, 16), a, t1), 16);
         v128.store(x + to, mulAdd<T>(v128.load(x + from, 32), a, t2), 32);
